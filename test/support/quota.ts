@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { userAccount } from '#shared/domain/account.ts';
+import type { Cap } from '#shared/domain/cap.ts';
+import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
+import type { Period } from '#shared/domain/period.ts';
+import type { AdmitRequest, Limit, SettleRequest } from '#shared/domain/quota.ts';
+
+export const CENT = microUsd(10_000);
+
+export function cents(count: number): MicroUsd {
+  return microUsd(count * CENT);
+}
+
+export function monthlyLimit(
+  sub: string,
+  capMicroUsd: MicroUsd,
+  period: Period = 'monthly',
+): Limit {
+  return { capId: `cap-${sub}-${period}`, account: userAccount(sub), period, capMicroUsd };
+}
+
+export interface AdmitSketch {
+  readonly sub: string;
+  readonly nowMs: number;
+  readonly limits?: readonly Limit[];
+  readonly id?: string;
+  readonly reserve?: MicroUsd;
+  readonly capsVersion?: number;
+  readonly sessionId?: string | null;
+  readonly issuedAtMs?: number;
+}
+
+export function admitRequest(sketch: AdmitSketch): AdmitRequest {
+  const { sub, nowMs, sessionId = null, issuedAtMs = nowMs } = sketch;
+  return {
+    id: sketch.id ?? randomUUID(),
+    nowMs,
+    session: { sub, sessionId, issuedAtMs },
+    capsVersion: sketch.capsVersion ?? 0,
+    accounts: [userAccount(sub)],
+    limits: sketch.limits ?? [],
+    reserveMicroUsd: sketch.reserve ?? CENT,
+    reserveUntilMs: nowMs + 60_000,
+    draft: '{"draft":true}',
+  };
+}
+
+export function settleRequest(
+  admitted: AdmitRequest,
+  amountMicroUsd: MicroUsd,
+  nowMs = admitted.nowMs,
+): SettleRequest {
+  return {
+    id: admitted.id,
+    nowMs,
+    chargedAtMs: admitted.nowMs,
+    accounts: admitted.accounts,
+    amountMicroUsd,
+    event: `{"id":"${admitted.id}"}`,
+  };
+}
+
+export function userCap(sub: string, amountMicroUsd: MicroUsd | null, period: Period): Cap {
+  return { id: `cap-${sub}`, scope: { type: 'user', userId: sub }, period, amountMicroUsd };
+}
