@@ -1,0 +1,133 @@
+// What config.md promises and this release does not do. A key here fails boot with its sentence;
+// none is ignored in silence. Building a feature means deleting its line.
+
+import type { Fault, Path } from './fault.ts';
+import { renderPath } from './fault.ts';
+import { isRawMap, valueAt } from './raw-tree.ts';
+
+interface NotBuilt {
+  /** `[]` stands for every entry of a list. */
+  readonly path: string;
+  /** Only these values; absent: whatever stands there. */
+  readonly values?: readonly string[];
+  readonly sentence: string;
+}
+
+const SQLITE = 'to use the embedded SQLite ledger';
+const POSTGRES = 'the PostgreSQL ledger comes with the next release';
+const LATER = 'comes with a later release';
+const LATER_ALL = 'come with a later release';
+
+const NOT_BUILT_YET: readonly NotBuilt[] = [
+  {
+    path: 'store',
+    sentence: `${POSTGRES}; leave \`store\` out ${SQLITE}`,
+  },
+  {
+    path: 'ledger.postgres',
+    sentence: `${POSTGRES}; leave it out ${SQLITE}`,
+  },
+  {
+    path: 'ledger.firestore',
+    sentence: `the Firestore ledger ${LATER}; leave it out ${SQLITE}`,
+  },
+  {
+    path: 'quota.redis',
+    sentence: `the Redis quota store ${LATER}; leave it out to count in process, with one gateway`,
+  },
+  {
+    path: 'bus.pubsub',
+    sentence: `the Pub/Sub usage bus ${LATER}; leave it out to use the embedded queue`,
+  },
+  {
+    path: 'jobs.bullmq',
+    sentence: `the BullMQ job runner ${LATER}; leave it out to use timers`,
+  },
+  {
+    path: 'control_plane',
+    sentence: `the separate control plane ${LATER}; leave it out to run both planes in one process`,
+  },
+  { path: 'alerts', sentence: `alerts ${LATER_ALL}; leave the section out` },
+  { path: 'export', sentence: `exports ${LATER_ALL}; leave the section out` },
+  {
+    path: 'oidc.google_groups',
+    sentence: `groups from Google Workspace ${LATER_ALL}; use groups_claim`,
+  },
+  {
+    path: 'admin.billing_group_tag',
+    sentence: `spend by billing group ${LATER}; leave the key out`,
+  },
+  {
+    path: 'managed.policies[].desktop',
+    sentence: `settings for Claude Desktop ${LATER_ALL}; leave the block out`,
+  },
+  {
+    path: 'telemetry.forward_to[].auth',
+    sentence: `signing in to Google for telemetry ${LATER}; put a collector in between`,
+  },
+  ...['federation_rule_id', 'organization_id', 'identity_token_file', 'workspace_id'].map(
+    (key) => ({
+      path: `upstreams[].auth.${key}`,
+      sentence: `workload identity federation with Anthropic ${LATER}; use api_key or oauth_token`,
+    }),
+  ),
+  {
+    path: 'upstreams[].auth.service_account_id',
+    sentence: `workload identity federation with Anthropic ${LATER}; use api_key or oauth_token`,
+  },
+  ...['bedrock', 'mantle', 'anthropicAws', 'anthropicGoogleCloud', 'foundry'].map((provider) => ({
+    path: 'upstreams[].provider',
+    values: [provider],
+    sentence: `the provider ${provider} ${LATER}; this one has anthropic and vertex`,
+  })),
+  {
+    path: 'cri',
+    sentence: 'customer-routed inference is not for Tallygate; leave the section out',
+  },
+  {
+    path: 'dev',
+    sentence: 'there is no `dev` section; leave it out, the embedded SQLite ledger needs no server',
+  },
+];
+
+export interface NotBuiltFault extends Fault {
+  /** Where other faults are not worth a line because of this one. */
+  readonly covers: string;
+}
+
+/** A fault for every key of the tree whose feature this release does not have. */
+export function findNotBuiltYet(tree: unknown): NotBuiltFault[] {
+  const faults = NOT_BUILT_YET.flatMap((entry) =>
+    placesOf(tree, entry.path)
+      .filter((path) => entry.values?.includes(String(valueAt(tree, ...path))) ?? true)
+      .map((path) => notBuilt(path, entry.sentence)),
+  );
+  const workers = Number(valueAt(tree, 'workers') ?? 1);
+  if (workers > 1) {
+    const sentence = `more than one data-plane process ${LATER}; leave the key out`;
+    faults.push(notBuilt(['workers'], sentence));
+  }
+  return faults;
+}
+
+function notBuilt(path: Path, sentence: string): NotBuiltFault {
+  const text = renderPath(path);
+  const covers = text.replace(/^(upstreams\[\d+\])\.provider$|(\.auth)\.\w+$/, '$1$2');
+  const found = 'a feature that this release does not have';
+  return { path: text, found, accepted: sentence, message: `${text}: ${sentence}.`, covers };
+}
+
+/** The places of the tree that a pattern fits. */
+function placesOf(tree: unknown, pattern: string): Path[] {
+  const steps = pattern.replaceAll('[]', '.[]').split('.');
+  let places: Path[] = [[]];
+  for (const step of steps) {
+    places = places.flatMap((path): Path[] => {
+      const value = valueAt(tree, ...path);
+      if (step !== '[]')
+        return isRawMap(value) && Object.hasOwn(value, step) ? [[...path, step]] : [];
+      return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
+    });
+  }
+  return places;
+}

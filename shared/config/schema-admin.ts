@@ -1,0 +1,84 @@
+import type { z } from 'zod';
+import {
+  flag,
+  listOf,
+  millionths,
+  oneOf,
+  secretText,
+  section,
+  text,
+  wholeNumber,
+} from './field.ts';
+
+const adminKey = section({
+  /** Name in the audit trail; unique over both lists. */
+  id: text(),
+  /** Sent as x-api-key. */
+  key: secretText('a key of 32 characters or more', 32),
+});
+const ADMIN_KEYS = 'a list of mappings with id and key';
+const ADMIN_GROUP =
+  'a group name; an empty one could match an empty group claim and make anyone an admin';
+
+/** The admin API. Without this section there are no caps and no spend API. */
+export const adminSchema = section({
+  /** Keys that may read and change. Default none. */
+  write_keys: listOf(adminKey, ADMIN_KEYS).default([]),
+  /** Keys that may only read. Default none. */
+  read_keys: listOf(adminKey, ADMIN_KEYS).default([]),
+  /** Groups whose members may read and change with their own session. Default none. */
+  admin_groups: listOf(text(ADMIN_GROUP), 'a list of groups').default([]),
+  /** Sentence added to the refusal at a cap. Absent: nothing is added. */
+  blocked_message: text().optional(),
+  /** Days that audit rows are kept. Default 365. */
+  audit_retention_days: wholeNumber('days', 1).default(365),
+  /** Months that spend is kept. Default 13. */
+  spend_retention_months: wholeNumber('months', 1).default(13),
+  /** Days that a person last seen is remembered. Default 90. */
+  identity_retention_days: wholeNumber('days', 1).default(90),
+  /** Which cap of several groups applies to a member: the smallest or the largest. Default min. */
+  group_limit_mode: oneOf('min', 'max').default('min'),
+});
+
+/** How caps are enforced. */
+export const enforcementSchema = section({
+  /** Refuse requests when caps cannot be read. Default false: serve, and record the usage later. */
+  fail_closed_on_error: flag().default(false),
+  /**
+   * What a running request holds back from a cap: nothing, an estimate, or the most it can cost.
+   * Default estimate.
+   */
+  reservation: oneOf('none', 'estimate', 'ceiling').default('estimate'),
+});
+
+/** A price per million tokens in USD, as integer micro-USD: "0.30" → 300 000. */
+const rate = () => millionths('USD per million tokens');
+
+const override = section({
+  /** An upstream's name. */
+  upstream: text(),
+  model: text(),
+  input: rate(),
+  output: rate(),
+  cache_read: rate(),
+  cache_write: rate(),
+}).transform((row) => ({
+  upstream: row.upstream,
+  model: row.model,
+  inputMicroUsdPerMTok: row.input,
+  outputMicroUsdPerMTok: row.output,
+  cacheReadMicroUsdPerMTok: row.cache_read,
+  cacheWriteMicroUsdPerMTok: row.cache_write,
+}));
+
+/** What usage costs, where the price list is not what you pay. */
+export const pricingSchema = section({
+  /** Factor on every price; below 1 a discount. Default 1. Read as integer millionths. */
+  multiplier: millionths('factor on every price').default(1_000_000),
+  /** Prices of one model on one upstream, instead of the list's. Default none. */
+  overrides: listOf(override, 'a list of prices').default([]),
+}).transform(({ multiplier, overrides }) => ({ multiplierMillionths: multiplier, overrides }));
+
+export type AdminConfig = z.output<typeof adminSchema>;
+export type EnforcementConfig = z.output<typeof enforcementSchema>;
+export type PricingConfig = z.output<typeof pricingSchema>;

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { flag, listOf, mapOf, secretText, section, text, textLike, webUrl } from './field.ts';
+import { createSecret, type Secret } from './secret.ts';
+
+export type AnthropicAuth = {
+  readonly kind: 'api_key' | 'oauth_token';
+  readonly secret: Secret;
+};
+export type VertexAuth =
+  /** Application Default Credentials: what the machine or GOOGLE_APPLICATION_CREDENTIALS gives. */
+  | { readonly kind: 'default' }
+  | { readonly kind: 'key_file'; readonly path: string }
+  | { readonly kind: 'key'; readonly json: Secret };
+
+const ANTHROPIC_AUTH = 'exactly one of api_key and oauth_token';
+const KEY_FILE = 'the path of a service account key file';
+const MODELS = 'a list of the only models to send here, named as clients send them';
+const GROUPS = 'a list of the only groups to serve from here';
+
+/** What goes into a header: a line break from a secret file would break the request. */
+const credential = () =>
+  secretText('a key without spaces or line breaks', 1, (value) => /^[\x21-\x7e]+$/.test(value));
+
+const common = {
+  /** Name in models[].upstream_model, pricing, metrics and log. Absent: the provider. */
+  name: text().optional(),
+  /** Where to send requests instead of the provider's own endpoint. */
+  base_url: webUrl().optional(),
+  /** Headers added to every request; values are secrets. Reserved names are refused. */
+  headers: mapOf(
+    secretText('a header value in one line', 1, (value) => /^[\t\x20-\x7e\x80-\xff]+$/.test(value)),
+    'a mapping from header names to values',
+  ).default({}),
+  /** The only models sent here, as clients name them. Absent: every model. */
+  models: listOf(text(), MODELS, 1).optional(),
+  /** The only groups served from here. Absent: everyone. */
+  groups: listOf(text('a group name that is not empty'), GROUPS, 1).optional(),
+};
+
+/** Anthropic's own API, or a proxy that speaks it. */
+const anthropic = section({
+  provider: z.literal('anthropic'),
+  ...common,
+  auth: section({
+    /** Sent as x-api-key. */
+    api_key: credential().optional(),
+    /** Sent as a bearer with the oauth beta. */
+    oauth_token: credential().optional(),
+  }).transform(({ api_key, oauth_token }, context): AnthropicAuth => {
+    if (api_key !== undefined && oauth_token === undefined) {
+      return { kind: 'api_key', secret: api_key };
+    }
+    if (oauth_token !== undefined && api_key === undefined) {
+      return { kind: 'oauth_token', secret: oauth_token };
+    }
+    context.addIssue({ code: 'custom', message: ANTHROPIC_AUTH });
+    return z.NEVER;
+  }),
+  /** Send who asks in headers, to a proxy of yours at base_url. Default false. */
+  forward_user_identity: flag().default(false),
+});
+
+/** Claude on Google Cloud's Vertex AI. */
+const vertex = section({
+  provider: z.literal('vertex'),
+  ...common,
+  /** A region like europe-west1, or `us`, `eu`, `global`. */
+  region: textLike(/^[a-z][a-z0-9-]*$/, 'a region like europe-west1, or us, eu or global'),
+  project_id: textLike(/^[a-z0-9][a-z0-9.:-]*$/, 'the id of a Google Cloud project'),
+  /** Absent or empty: Application Default Credentials. */
+  auth: section({
+    /** Path of a service account's key file; the key's own JSON is accepted too. */
+    service_account_json: text(KEY_FILE).optional(),
+  })
+    .transform(({ service_account_json: key }): VertexAuth => {
+      if (key === undefined) return { kind: 'default' };
+      return key.trimStart().startsWith('{')
+        ? { kind: 'key', json: createSecret(key) }
+        : { kind: 'key_file', path: key };
+    })
+    .prefault({}),
+});
+
+const named = <U extends { provider: string; name?: string | undefined }>(upstream: U) => ({
+  ...upstream,
+  name: upstream.name ?? upstream.provider,
+});
+
+/** Where models are, in the order in which they are tried. */
+export const upstreamsSchema = listOf(
+  z
+    .discriminatedUnion('provider', [anthropic, vertex], {
+      error: (issue) =>
+        issue.code === 'invalid_union'
+          ? 'one of anthropic, vertex'
+          : 'a mapping with a provider (anthropic, vertex) and its keys',
+    })
+    .transform((upstream) =>
+      upstream.provider === 'anthropic' ? named(upstream) : named(upstream),
+    ),
+  'a list with at least one upstream',
+  1,
+);
+
+/** Models beside the built-in ones, or built-in ones under other upstream ids. */
+export const modelsSchema = listOf(
+  section({
+    /** What clients call it. */
+    id: text(),
+    /** What /v1/models shows. Absent: the id. */
+    label: text().optional(),
+    description: text().optional(),
+    /** Upstream name → the id that upstream takes. Only these upstreams serve the model. */
+    upstream_model: mapOf(text(), 'a mapping from upstream names to model ids').refine(
+      (map) => Object.keys(map).length > 0,
+      { error: 'a mapping from at least one upstream name to the model id there' },
+    ),
+  }),
+  'a list of models',
+).default([]);
+
+export type UpstreamConfig = z.output<typeof upstreamsSchema>[number];
+export type AnthropicUpstreamConfig = Extract<UpstreamConfig, { provider: 'anthropic' }>;
+export type VertexUpstreamConfig = Extract<UpstreamConfig, { provider: 'vertex' }>;
+export type ModelConfig = z.output<typeof modelsSchema>[number];

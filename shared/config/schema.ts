@@ -1,0 +1,65 @@
+// gateway.yaml, whole. Keys are named here as they are in the file, so that one grep leads from a
+// line of YAML to the code that obeys it. What crosses sections is in `cross-field.ts`.
+
+import type { z } from 'zod';
+import { flag, section, text, wholeNumber } from './field.ts';
+import { adminSchema, enforcementSchema, pricingSchema } from './schema-admin.ts';
+import {
+  accessControlSchema,
+  limitsSchema,
+  listenSchema,
+  rateLimitsSchema,
+  timeoutsSchema,
+} from './schema-listen.ts';
+import { managedSchema } from './schema-managed.ts';
+import { oidcSchema } from './schema-oidc.ts';
+import { sessionSchema } from './schema-session.ts';
+import { telemetrySchema } from './schema-telemetry.ts';
+import { modelsSchema, upstreamsSchema } from './schema-upstreams.ts';
+
+const ledgerSchema = section({
+  sqlite: section({
+    /** Database file. Absent: one under data_dir. */
+    path: text('the path of the database file').optional(),
+  }).prefault({}),
+});
+
+export const gatewaySchema = section({
+  listen: listenSchema.prefault({}),
+  oidc: oidcSchema,
+  session: sessionSchema.prefault({}),
+  /** Directory of the embedded database, the spool and generated keys. Default ./.tallygate. */
+  data_dir: text('the path of a directory').default('./.tallygate'),
+  ledger: ledgerSchema.prefault({}),
+  /** Quota store. Default and so far only: in process. */
+  quota: section({}).default({}),
+  /** Usage bus. Default and so far only: the embedded queue. */
+  bus: section({}).default({}),
+  /** Recurring jobs. Default and so far only: timers. */
+  jobs: section({}).default({}),
+  /** Data-plane processes. Default and so far only 1. */
+  workers: wholeNumber('processes', 1).default(1),
+  upstreams: upstreamsSchema,
+  /** Models beside the built-in ones. Default none. */
+  models: modelsSchema,
+  /** Whether the built-in models are offered too. Default true. */
+  auto_include_builtin_models: flag().default(true),
+  /** Absent: no caps, no admin API. */
+  admin: adminSchema.optional(),
+  enforcement: enforcementSchema.prefault({}),
+  /** Default: list prices. */
+  pricing: pricingSchema.prefault({}),
+  /** Absent: no managed settings (telemetry alone still pushes its own). */
+  managed: managedSchema.optional(),
+  /** Absent: clients are not told to export. */
+  telemetry: telemetrySchema.optional(),
+  access_control: accessControlSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  timeouts: timeoutsSchema.prefault({}),
+  rate_limits: rateLimitsSchema.prefault({}),
+  /** Notice on the sign-in page and in the terminal, 1 to 500 characters. Absent: none. */
+  login_notice: text('text of 1 to 500 characters', 500).optional(),
+});
+
+/** What every part of the gateway is given its slice of: defaults applied, secrets wrapped. */
+export type GatewayConfig = z.output<typeof gatewaySchema>;

@@ -1,0 +1,69 @@
+// infra/gateway.example.yaml is what an operator copies: it boots, and shows every option there is.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadConfig } from '#shared/config/load.ts';
+import { gatewaySchema } from '#shared/config/schema.ts';
+
+const text = readFileSync(new URL('../../infra/gateway.example.yaml', import.meta.url), 'utf8');
+const env = {
+  OIDC_CLIENT_SECRET: 'not-a-real-secret',
+  ANTHROPIC_API_KEY: 'not-a-real-key',
+  ADMIN_WRITE_KEY: 'aaaabbbbccccddddeeeeffff00001111',
+};
+
+test('the example boots without a warning', () => {
+  const result = loadConfig({ text }, { env });
+  assert.ok(result.ok, result.ok ? '' : result.faults.map((fault) => fault.message).join('\n'));
+  assert.deepEqual(result.warnings, []);
+});
+
+test('the example shows every section, and every option of the flat ones', () => {
+  const sections = Object.entries(gatewaySchema.shape);
+  const notShown = ['quota', 'bus', 'jobs', 'workers'];
+  for (const [section, schema] of sections) {
+    if (notShown.includes(section)) continue;
+    assert.match(text, new RegExp(`^(# )?${section}:`, 'm'), section);
+    for (const option of optionsOf(schema)) {
+      if (section === 'managed' && option === 'settings') continue;
+      assert.match(text, new RegExp(`^ *(# *)?${option}:`, 'm'), `${section}.${option}`);
+    }
+  }
+});
+
+/** Keys of a section's mapping, under the wrappers for defaults and transforms. */
+function optionsOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  if ('shape' in schema) return Object.keys(schema.shape as object);
+  const definition = 'def' in schema ? (schema.def as { innerType?: unknown; in?: unknown }) : {};
+  return optionsOf(definition.innerType ?? definition.in);
+}
+
+test('the commented defaults are the defaults', () => {
+  const result = loadConfig({ text }, { env });
+  assert.ok(result.ok);
+  const { listen, oidc, admin, limits, timeouts, rate_limits } = result.config;
+  const shown = (key: string, value: unknown): void => {
+    assert.match(
+      text,
+      new RegExp(`^ *# ${key}: ${String(value).replaceAll('/', '\\/')}( |$)`, 'm'),
+    );
+  };
+  shown('host', listen.host);
+  shown('port', listen.port);
+  shown('data_dir', result.config.data_dir);
+  shown('ttl_hours', result.config.session.ttl_hours);
+  shown('groups_claim', oidc.groups_claim);
+  shown('use_pkce', oidc.use_pkce);
+  shown('id_token_signed_response_alg', oidc.id_token_signed_response_alg);
+  shown('audit_retention_days', admin?.audit_retention_days);
+  shown('spend_retention_months', admin?.spend_retention_months);
+  shown('identity_retention_days', admin?.identity_retention_days);
+  shown('group_limit_mode', admin?.group_limit_mode);
+  shown('reservation', result.config.enforcement.reservation);
+  shown('max_request_bytes', limits.max_request_bytes);
+  shown('upstream_ttfb_ms', timeouts.upstream_ttfb_ms);
+  const { max, window_seconds } = rate_limits.device_authorization;
+  shown('device_authorization', `{ max: ${max}, window_seconds: ${window_seconds} }`);
+});
