@@ -12,6 +12,7 @@ export const ARROWS: readonly (readonly [room: string, mayImport: readonly strin
   ['shared/', ['shared/domain/', 'shared/errors/', 'shared/telemetry/', 'shared/http/']],
   ['services/main.ts', ['services/', 'shared/']],
   ['services/wiring/', ['services/', 'shared/']],
+  ['services/cli/', ['shared/']],
   ['services/demo/', ['shared/']],
   ['services/data-plane/', ['shared/']],
   ['services/control-plane/', ['shared/']],
@@ -70,7 +71,7 @@ export const BANS: readonly Ban[] = [
   {
     pattern: /\bfetch\(/,
     mend: 'use undici (stack.md §7)',
-    except: ['test/', 'services/control-plane/'],
+    except: ['test/', 'services/control-plane/', 'services/cli/'],
   },
 ];
 

@@ -1,0 +1,65 @@
+// What the control plane does off the request path: ledgering, telemetry delivery, jobs.
+
+import type { Clock } from '#shared/domain/clock.ts';
+import type { AdminStore } from '#shared/ports/admin-store.ts';
+import type { GrantStore } from '#shared/ports/grant-store.ts';
+import type { JobRunner } from '#shared/ports/job-runner.ts';
+import type { Ledger } from '#shared/ports/ledger.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { UsageBus } from '#shared/ports/usage-bus.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import type { RetentionWindows } from './jobs/retention.ts';
+import { jobTable } from './jobs/schedule.ts';
+import { restoreQuota } from './restore.ts';
+import { createOtlpExporter, type TelemetryDestination } from './telemetry/otlp-exporter.ts';
+import { createTelemetryRelay } from './telemetry/relay.ts';
+import { createUsageIngest } from './usage/ingest.ts';
+
+export interface BackgroundDeps {
+  readonly quota: QuotaStore;
+  readonly bus: UsageBus;
+  readonly ledger: Ledger;
+  readonly admin: AdminStore;
+  readonly grants: GrantStore;
+  readonly jobs: JobRunner;
+  /** Those of the configuration in force. */
+  readonly destinations: () => readonly TelemetryDestination[];
+  readonly windows: () => RetentionWindows;
+  readonly userAgent: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const RECORD_BATCH_MAX = 100;
+const RECORD_IN_FLIGHT_MAX = 500;
+const EXPORT_TIMEOUT_MS = 10_000;
+
+/**
+ * Resolves when the quota store knows what it must know before the first request; from then on
+ * events are ledgered and jobs run. Disposing finishes what is in work.
+ */
+export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposable> {
+  const ingest = createUsageIngest(deps);
+  const boot = new AbortController();
+  await restoreQuota({ ...deps, ingest }, boot.signal);
+
+  const opened = new AsyncDisposableStack();
+  opened.use(
+    deps.bus.subscribe({
+      topic: 'usage.v1',
+      batchMax: RECORD_BATCH_MAX,
+      inFlightMax: RECORD_IN_FLIGHT_MAX,
+      handle: ingest,
+    }),
+  );
+  opened.use(
+    createTelemetryRelay({
+      ...deps,
+      export: createOtlpExporter({ userAgent: deps.userAgent, timeoutMs: EXPORT_TIMEOUT_MS }),
+    }),
+  );
+  for (const job of jobTable(deps)) await deps.jobs.schedule(job);
+  // What died with the process before this one is billed now, not at the first tick.
+  await deps.jobs.runNow('orphans');
+  return opened;
+}

@@ -1,0 +1,48 @@
+// The ledger's totals → the quota store: repairs drift and fills a store that lost its memory.
+//
+// The store is read before the ledger: a total may only replace a counter that nothing moved in
+// between, which the store checks by the account's sequence. What moved is left for the next run.
+
+import type { Clock } from '#shared/domain/clock.ts';
+import { bucketsAt } from '#shared/domain/period.ts';
+import type { Correction } from '#shared/domain/quota.ts';
+import type { Ledger } from '#shared/ports/ledger.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+
+export interface RecomputeDeps {
+  readonly ledger: Ledger;
+  readonly quota: QuotaStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const ACCOUNTS_PER_PAGE = 200;
+
+export async function recomputeQuota(deps: RecomputeDeps, signal: AbortSignal): Promise<void> {
+  const nowMs = deps.clock.now();
+  const buckets = bucketsAt(nowMs);
+  let after: string | null = null;
+  let corrected = 0;
+  let left = 0;
+  do {
+    const listed = await deps.ledger.totals(buckets, after, ACCOUNTS_PER_PAGE);
+    const accounts = [...new Set(listed.rows.map(({ account }) => account))];
+    const before = new Map(
+      (await deps.quota.spend(accounts, nowMs)).map((at) => [`${at.account} ${at.period}`, at]),
+    );
+    const fresh = await deps.ledger.totals(buckets, after, ACCOUNTS_PER_PAGE);
+    const corrections = fresh.rows.flatMap((total): Correction[] => {
+      const at = before.get(`${total.account} ${total.period}`);
+      if (at === undefined || at.ledgeredMicroUsd === total.amountMicroUsd) return [];
+      const { account, period, bucket, amountMicroUsd } = total;
+      return [{ account, period, bucket, ledgeredMicroUsd: amountMicroUsd, sequence: at.sequence }];
+    });
+    const moved = await deps.quota.correct(corrections, nowMs);
+    corrected += corrections.length - moved.length;
+    left += moved.length;
+    after = listed.next;
+  } while (after !== null && !signal.aborted);
+  if (corrected + left > 0)
+    deps.log.info('quota counters recomputed from the ledger', { corrected, left });
+}

@@ -1,0 +1,88 @@
+// One usage event → ledger → quota → ack: the second straight line. A failure before the end means
+// redelivery, which changes nothing that was done before; an event that can never be read is dead.
+
+import type { UsageEvent } from '#shared/domain/usage-event.ts';
+import { AppError } from '#shared/errors/app-error.ts';
+import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
+import type { AdminStore, Person } from '#shared/ports/admin-store.ts';
+import type { Ledger } from '#shared/ports/ledger.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { BatchResult, Message } from '#shared/ports/usage-bus.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+
+export interface UsageIngestDeps {
+  readonly ledger: Ledger;
+  readonly quota: QuotaStore;
+  readonly admin: AdminStore;
+  readonly log: Log;
+}
+
+export type UsageIngest = (batch: readonly Message[]) => Promise<BatchResult>;
+
+export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
+  return async (batch) => {
+    const { events, dead } = readBatch(batch, deps.log);
+    const { recorded, duplicates } = await deps.ledger.record(events);
+    const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
+    const counted = duplicates.filter((id) => !uncounted.includes(id));
+    await deps.quota.apply([...recorded, ...counted], uncounted);
+    await noteSeen(deps, events);
+    return { dead };
+  };
+}
+
+function readBatch(batch: readonly Message[], log: Log) {
+  const events = new Map<string, UsageEvent>();
+  const dead: { id: string; reason: string }[] = [];
+  for (const message of batch) {
+    try {
+      const event = decodeUsageEvent(message.data);
+      events.set(event.id, event);
+    } catch (caught) {
+      const reason = AppError.from(caught).message;
+      dead.push({ id: message.id, reason });
+      log.error('a usage event cannot be read and went to the dead letters', {
+        message_id: message.id,
+        reason,
+      });
+    }
+  }
+  return { events: [...events.values()], dead };
+}
+
+/**
+ * Duplicates whose place in the ledger is taken by another account of the same request: the sweep
+ * billed an orphan whose data plane was only slow, or the other way round. The first one stands.
+ */
+async function countedOtherwise(
+  ledger: Ledger,
+  events: readonly UsageEvent[],
+  duplicates: readonly string[],
+): Promise<string[]> {
+  if (duplicates.length === 0) return [];
+  const known = new Map((await ledger.events(duplicates)).map((event) => [event.id, event]));
+  return events
+    .filter(({ id, outcome, costMicroUsd }) => {
+      const stands = known.get(id);
+      return (
+        stands !== undefined && (stands.outcome !== outcome || stands.costMicroUsd !== costMicroUsd)
+      );
+    })
+    .map(({ id }) => id);
+}
+
+/** The directory is a convenience: its failure must not send money round again. */
+async function noteSeen(deps: UsageIngestDeps, events: readonly UsageEvent[]): Promise<void> {
+  const people = new Map<string, Person>();
+  for (const { sub, email, name, groups, timeMs } of events) {
+    const known = people.get(sub);
+    if (known === undefined || known.lastSeenMs < timeMs) {
+      people.set(sub, { sub, email, name, groups, lastSeenMs: timeMs });
+    }
+  }
+  try {
+    await deps.admin.seen([...people.values()]);
+  } catch (err) {
+    deps.log.warn('people seen could not be written down', { err: AppError.from(err) });
+  }
+}

@@ -1,0 +1,72 @@
+// The demo profile: a sign-in provider and a model on this machine, and a gateway.yaml for them, so
+// that `npm start` needs nothing else.
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Clock } from '#shared/domain/clock.ts';
+import type { AdminStore } from '#shared/ports/admin-store.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import { openDemoIdentityProvider } from './identity-provider.ts';
+import { openDemoModel } from './model.ts';
+
+export interface DemoOptions {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly log: Log;
+}
+
+export interface Demo extends AsyncDisposable {
+  /** The gateway.yaml, and what its `${DEMO_…}` stand for. */
+  readonly text: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly url: string;
+  readonly adminKey: string;
+}
+
+const HOST = '127.0.0.1';
+/** Known to everybody who can read this file, and good on loopback only. */
+const ADMIN_KEY = 'demo-admin-key-good-on-loopback-only';
+/** What a stream waits between two words, so that a person sees it stream. */
+const WORD_MS = 25;
+
+export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Demo> {
+  const url = `http://${HOST}:${port}`;
+  const clientSecret = randomBytes(24).toString('base64url');
+  const opened = new AsyncDisposableStack();
+  const provider = opened.use(
+    await openDemoIdentityProvider({
+      host: HOST,
+      port: 0,
+      clientId: 'tallygate-demo',
+      clientSecret,
+      redirectUris: [`${url}/oauth/callback`],
+      log,
+    }),
+  );
+  const model = opened.use(await openDemoModel({ host: HOST, port: 0, wordMs: WORD_MS }));
+  return {
+    text: readFileSync(new URL('../../infra/demo.gateway.yaml', import.meta.url), 'utf8'),
+    env: {
+      TALLYGATE_ALLOW_LOOPBACK: '1',
+      DEMO_PUBLIC_URL: url,
+      DEMO_DATA_DIR: dataDir,
+      DEMO_ISSUER: provider.issuer,
+      DEMO_CLIENT_SECRET: clientSecret,
+      DEMO_MODEL_URL: model.url,
+      DEMO_MODEL_KEY: 'demo-model-key',
+      DEMO_ADMIN_KEY: ADMIN_KEY,
+    },
+    url,
+    adminKey: ADMIN_KEY,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** A cap that a few prompts reach, unless somebody set caps already. */
+export async function seedDemoCaps(admin: AdminStore, clock: Clock): Promise<void> {
+  if ((await admin.caps()).length > 0) return;
+  const by = { actor: 'admin-key:demo', reason: 'demo profile', atMs: clock.now() };
+  const id = `spl_${randomBytes(16).toString('hex')}`;
+  const scope = { type: 'organization' } as const;
+  await admin.upsertCap({ id, scope, period: 'daily', amount: '50' }, by);
+}

@@ -1,0 +1,150 @@
+// The composition root: arguments and environment → a running gateway → a clean end.
+
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '#shared/config/load.ts';
+import { renderFaults, renderWarnings } from '#shared/config/render-faults.ts';
+import { systemClock } from '#shared/domain/clock.ts';
+import { AppError } from '#shared/errors/app-error.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import { createLog, LOG_LEVELS } from '#shared/telemetry/pino-log.ts';
+import { type GatewayOptions, openGateway } from './wiring/gateway.ts';
+import { VERSION } from './wiring/version.ts';
+
+const USAGE = `Tallygate ${VERSION}
+
+  npm start                             the demo: sign-in, model and gateway on this machine
+  npm start -- --config gateway.yaml    the gateway that the file describes
+  npm start -- config check FILE        tells every fault of a file, starts nothing
+
+Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
+TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
+`;
+const DRAIN_MS = 25_000;
+const DEMO_PORT = 8080;
+const DEMO_DATA_DIR = '.tallygate/demo';
+
+const { env } = process;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const [command, verb, file] = positionals;
+  if (command === 'config' && verb === 'check' && file !== undefined) return checkConfig(file);
+  if (command !== undefined) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  const log = createLog({ level: logLevel(), format: logFormat(), clock: systemClock });
+  return values.config === undefined ? runDemo(log) : runGateway(values.config, log);
+}
+
+function checkConfig(file: string): number {
+  const loaded = loadConfig({ path: file }, { env });
+  if (!loaded.ok) {
+    process.stderr.write(renderFaults(loaded.faults, file));
+    return 1;
+  }
+  process.stdout.write(`${renderWarnings(loaded.warnings, file)}${file} is good.\n`);
+  return 0;
+}
+
+async function runGateway(path: string, log: Log): Promise<number> {
+  return run({ source: { path }, env, drainMs: drainMs(), clock: systemClock, log }, path);
+}
+
+async function runDemo(log: Log): Promise<number> {
+  if (existsSync('gateway.yaml')) {
+    log.info(
+      'there is a gateway.yaml here; this is the demo. To run the file: --config gateway.yaml',
+    );
+  }
+  const { openDemo, seedDemoCaps } = await import('./demo/profile.ts');
+  const { demoHints } = await import('./demo/hints.ts');
+  await using demo = await openDemo({
+    port: Number(env['PORT'] ?? DEMO_PORT),
+    dataDir: env['TALLYGATE_DEMO_DATA_DIR'] ?? DEMO_DATA_DIR,
+    log,
+  });
+  const options = {
+    source: { text: demo.text },
+    env: { ...env, ...demo.env },
+    drainMs: drainMs(),
+    clock: systemClock,
+    log,
+  };
+  return run(options, 'infra/demo.gateway.yaml', async ({ admin, quota }) => {
+    await seedDemoCaps(admin, systemClock);
+    await quota.publishCaps(await admin.capTable());
+    process.stdout.write(demoHints(demo));
+  });
+}
+
+type Stores = Extract<Awaited<ReturnType<typeof openGateway>>, { ok: true }>['gateway']['stores'];
+
+async function run(
+  options: GatewayOptions,
+  file: string,
+  onUp: (stores: Stores) => Promise<void> = async () => {},
+): Promise<number> {
+  const { log } = options;
+  const stopped = stopSignal();
+  const opened = await openGateway(options);
+  if (!opened.ok) {
+    process.stderr.write(renderFaults(opened.faults, file));
+    return 1;
+  }
+  await using gateway = opened.gateway;
+  process.on('SIGHUP', () => gateway.reload());
+  const { listen } = gateway.config;
+  log.info('listening', {
+    url: listen.public_url ?? `http://${listen.host}:${gateway.port}`,
+    port: gateway.port,
+    version: VERSION,
+  });
+  await onUp(gateway.stores);
+  log.info('stopping', { signal: await stopped });
+  return 0;
+}
+
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
+
+function logLevel() {
+  const wanted = env['TALLYGATE_LOG_LEVEL'] ?? env['CLAUDE_GATEWAY_LOG_LEVEL'];
+  return LOG_LEVELS.find((level) => level === wanted) ?? 'info';
+}
+
+/** Cloud Run collects JSON; a person reads text. */
+function logFormat(): 'text' | 'json' {
+  const wanted = env['TALLYGATE_LOG_FORMAT'];
+  if (wanted === 'text' || wanted === 'json') return wanted;
+  return env['K_SERVICE'] === undefined ? 'text' : 'json';
+}
+
+function drainMs(): number {
+  const wanted = Number(
+    env['TALLYGATE_DRAIN_TIMEOUT_MS'] ?? env['CLAUDE_GATEWAY_DRAIN_TIMEOUT_MS'] ?? DRAIN_MS,
+  );
+  return Number.isFinite(wanted) && wanted >= 0 ? wanted : DRAIN_MS;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (caught) {
+  const error = AppError.from(caught);
+  process.stderr.write(
+    `Tallygate could not go on: ${error.code === 'internal' ? (error.detail ?? '') : error.message}\n`,
+  );
+  process.exitCode = 1;
+}
