@@ -1,5 +1,5 @@
-// /managed/settings as captured from the reference gateway 2.1.330 (07a): same request, same answer.
-// Where Tallygate differs on purpose the capture is named here, with the difference.
+// /managed/settings as captured from the reference gateway 2.1.330 (07a): same request, same
+// answer. Where Tallygate differs on purpose the capture is named here, with the difference.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

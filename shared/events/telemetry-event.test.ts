@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  parseTelemetryAttributes,
+  renderTelemetryAttributes,
+  type TelemetryEnvelope,
+} from './telemetry-event.ts';
+
+const envelope: TelemetryEnvelope = {
+  signal: 'logs',
+  contentType: 'application/x-protobuf',
+  contentEncoding: 'gzip',
+  identity: { sub: 'u1', email: 'dev@example.com', groups: ['eng', 'größe, 大'] },
+  destination: null,
+};
+
+test('an envelope survives the bus', () => {
+  assert.deepEqual(parseTelemetryAttributes(renderTelemetryAttributes(envelope)), envelope);
+  const directed = {
+    ...envelope,
+    destination: 'https://otel.example.com/',
+    identity: { sub: 'u1', email: null, groups: [] },
+  };
+  assert.deepEqual(parseTelemetryAttributes(renderTelemetryAttributes(directed)), directed);
+});
+
+test('hundreds of groups stay below the 1024 bytes that Pub/Sub allows an attribute', () => {
+  const groups = Array.from({ length: 300 }, (_, index) => `gruppe-ü-${index}`);
+  const attributes = renderTelemetryAttributes({
+    ...envelope,
+    identity: { ...envelope.identity, groups },
+  });
+  for (const value of Object.values(attributes)) assert.ok(Buffer.byteLength(value) <= 1024);
+  assert.deepEqual(parseTelemetryAttributes(attributes)?.identity.groups, groups);
+});
+
+test('attributes that are not ours are refused, not guessed', () => {
+  const attributes = renderTelemetryAttributes(envelope);
+  assert.equal(parseTelemetryAttributes({}), null);
+  assert.equal(parseTelemetryAttributes({ ...attributes, signal: 'profiles' }), null);
+  assert.equal(parseTelemetryAttributes({ ...attributes, 'groups.0': '%5B1' }), null);
+});
