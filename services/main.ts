@@ -80,7 +80,8 @@ async function runDemo(log: Log): Promise<number> {
     clock: systemClock,
     log,
   };
-  return run(options, 'infra/demo.gateway.yaml', async ({ admin, quota }) => {
+  // Awaited here: the demo is disposed when this function returns.
+  return await run(options, 'infra/demo.gateway.yaml', async ({ admin, quota }) => {
     await seedDemoCaps(admin, systemClock);
     await quota.publishCaps(await admin.capTable());
     process.stdout.write(demoHints(demo));

@@ -1,6 +1,5 @@
 // The whole gateway in one process: stores, background, listener; reload; close in reverse.
 
-import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Fault } from '#shared/config/fault.ts';
 import { type ConfigSource, type LoadResult, loadConfig } from '#shared/config/load.ts';
@@ -12,13 +11,14 @@ import { AppError } from '#shared/errors/app-error.ts';
 import { openHttpServer } from '#shared/http/server.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { openBackground } from '../control-plane/background.ts';
-import { createEmitter } from '../data-plane/emit.ts';
-import type { HealthCheck } from '../data-plane/health.ts';
-import { openLiveRequests } from '../data-plane/live-requests.ts';
+import { createMessagesRoutes } from '../data-plane/routes.ts';
 import { createApp } from './app.ts';
+import { healthChecks } from './health-checks.ts';
 import { openSessions } from './sessions.ts';
 import { retentionWindows, telemetryDestinations } from './slices.ts';
+import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { openStores, type Stores } from './stores.ts';
+import { readTls } from './tls.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -61,7 +61,8 @@ async function open(
   opened: AsyncDisposableStack,
 ): Promise<Gateway> {
   const { clock, log, source } = options;
-  let current = { config: loaded.config, faults: [] as readonly Fault[] };
+  let current = createSnapshot(loaded.config, clock, log);
+  let faults: readonly Fault[] = [];
   logLoaded(options, loaded);
 
   const stores = opened.use(await openStores(loaded.config, clock, log));
@@ -75,16 +76,27 @@ async function open(
       log,
     }),
   );
-  const emitter = createEmitter({ ...stores, clock, log });
-  opened.defer(() => emitter.flush());
-  const live = opened.use(openLiveRequests({ ...stores, clock, log }));
-  const checks = healthChecks(stores, clock, () => current.faults);
-  const build = async (config: GatewayConfig): Promise<RequestListener> => {
-    const sessions = await openSessions(config, clock);
-    return createApp({ config, stores, sessions, emitter, live, checks, clock, log });
+  const messages = opened.use(
+    createMessagesRoutes({
+      quota: stores.quota,
+      bus: stores.bus,
+      policy: () => current.policies,
+      catalogue: () => current.catalogue,
+      priceBook: () => current.priceBook,
+      upstreams: () => current.upstreams,
+      settings: () => current.settings,
+      clock,
+      log,
+    }),
+  );
+  const checks = healthChecks(stores, clock, () => faults);
+  const build = async (snapshot: Snapshot): Promise<RequestListener> => {
+    const sessions = await openSessions(snapshot.config, clock);
+    const { routes } = messages;
+    return createApp({ snapshot, messages: routes, stores, sessions, checks, clock, log });
   };
 
-  let listener = await build(loaded.config);
+  let listener = await build(current);
   const { listen } = loaded.config;
   const server = await openHttpServer({
     listener: () => listener,
@@ -93,15 +105,17 @@ async function open(
     tls: listen.tls === undefined ? null : readTls(listen.tls),
   });
   opened.defer(async () => {
-    await Promise.all([live.drain(options.drainMs), server.close(options.drainMs)]);
+    await Promise.all([messages.drain(options.drainMs), server.close(options.drainMs)]);
   });
 
   const takeOver = async (config: GatewayConfig): Promise<void> => {
     for (const key of restartNeeded(current.config, config)) {
       log.warn('a changed key takes effect at the next start only', { key });
     }
-    listener = await build(config);
-    current = { config, faults: [] };
+    const next = createSnapshot(config, clock, log);
+    listener = await build(next);
+    current = next;
+    faults = [];
     log.info('the new configuration is in force');
   };
   const watch =
@@ -119,8 +133,8 @@ async function open(
                 });
               });
             },
-            onFaults: (faults) => {
-              current = { ...current, faults };
+            onFaults: (found) => {
+              faults = found;
               for (const { message } of faults)
                 log.error('configuration fault', { fault: message });
               log.error('the changed file was refused; the configuration before it stays in force');
@@ -146,51 +160,4 @@ function logLoaded(
   const path = 'path' in source ? source.path : 'the demo profile';
   log.audit('config.load', { path, sha256: loaded.sha256 });
   for (const { message } of loaded.warnings) log.warn(message);
-}
-
-function healthChecks(
-  { grants, quota }: Stores,
-  clock: Clock,
-  faults: () => readonly Fault[],
-): HealthCheck[] {
-  return [
-    {
-      name: 'quota store',
-      weight: 'degraded',
-      check: async () => {
-        await quota.caps();
-        return null;
-      },
-    },
-    {
-      name: 'store',
-      weight: 'serving',
-      check: async () => {
-        await grants.revocations(clock.now());
-        return null;
-      },
-    },
-    {
-      name: 'configuration',
-      weight: 'degraded',
-      check: async () => {
-        const found = faults();
-        if (found.length === 0) return null;
-        return `the changed file was refused: ${found.map(({ message }) => message).join(' ')}`;
-      },
-    },
-  ];
-}
-
-/** @throws AppError `unavailable` naming the file that cannot be read. */
-function readTls({ cert, key }: { cert: string; key: string }) {
-  const read = (path: string) => {
-    try {
-      return readFileSync(path);
-    } catch (cause) {
-      const message = `${path} cannot be read; check listen.tls.`;
-      throw new AppError('unavailable', message, { cause });
-    }
-  };
-  return { cert: read(cert), key: read(key) };
 }

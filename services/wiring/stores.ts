@@ -19,6 +19,9 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 
+/** With pauses of up to ten minutes: more than a day of trouble before a message is given up. */
+const BUS_ATTEMPTS_MAX = 200;
+
 export interface Stores extends AsyncDisposable {
   readonly quota: QuotaStore;
   readonly bus: UsageBus;
@@ -40,7 +43,9 @@ export async function openStores(config: GatewayConfig, clock: Clock, log: Log):
       admin: opened.use(openSqliteAdminStore(database)),
       grants: opened.use(openSqliteGrantStore(database)),
       quota: opened.use(openMemoryQuotaStore({ clock, journal })),
-      bus: opened.use(await openEmbeddedBus({ database, clock, log })),
+      bus: opened.use(
+        await openEmbeddedBus({ database, clock, log, attemptsMax: BUS_ATTEMPTS_MAX }),
+      ),
       jobs: opened.use(openInProcessJobs({ clock, log })),
     };
     return { ...stores, [Symbol.asyncDispose]: () => opened.disposeAsync() };

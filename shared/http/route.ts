@@ -42,6 +42,8 @@ export type Route =
   | (RouteBase & {
       readonly access: 'session';
       readonly envelope?: Envelope;
+      /** `in_handler`: the handler's own round trip to the quota store answers it. */
+      readonly revocation?: 'in_handler';
       readonly handle: (exchange: SessionExchange) => void | Promise<void>;
     });
 

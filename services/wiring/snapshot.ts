@@ -1,0 +1,56 @@
+// What follows from a configuration and is asked for by requests: built once per file.
+
+import type { GatewayConfig } from '#shared/config/schema.ts';
+import { type Catalogue, createCatalogue } from '#shared/domain/catalogue.ts';
+import type { Clock } from '#shared/domain/clock.ts';
+import type { PolicyBook } from '#shared/domain/policy.ts';
+import { createPriceBook, type PriceBook } from '#shared/domain/pricing.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import type { MessagesSettings } from '../data-plane/messages-deps.ts';
+import { createAnthropicUpstream } from '../data-plane/upstreams/anthropic.ts';
+import type { Upstream } from '../data-plane/upstreams/upstream.ts';
+import { createVertexUpstream } from '../data-plane/upstreams/vertex.ts';
+import { policyBook } from './policy-book.ts';
+import { configuredModels } from './slices.ts';
+import { VERSION } from './version.ts';
+
+export interface Snapshot {
+  readonly config: GatewayConfig;
+  readonly catalogue: Catalogue;
+  readonly policies: PolicyBook;
+  readonly priceBook: PriceBook;
+  readonly upstreams: readonly Upstream[];
+  readonly settings: MessagesSettings;
+}
+
+export function createSnapshot(config: GatewayConfig, clock: Clock, log: Log): Snapshot {
+  const catalogue = createCatalogue({
+    models: configuredModels(config),
+    autoIncludeBuiltinModels: config.auto_include_builtin_models,
+  });
+  return {
+    config,
+    catalogue,
+    policies: policyBook(config, catalogue),
+    priceBook: createPriceBook(config.pricing),
+    upstreams: config.upstreams.map((upstream) => {
+      const options = { version: VERSION, clock, log };
+      return upstream.provider === 'anthropic'
+        ? createAnthropicUpstream(upstream, options)
+        : createVertexUpstream(upstream, options);
+    }),
+    settings: messagesSettings(config),
+  };
+}
+
+function messagesSettings(config: GatewayConfig): MessagesSettings {
+  return {
+    reservation: config.enforcement.reservation,
+    groupLimitMode: config.admin?.group_limit_mode ?? 'min',
+    failClosedOnError: config.enforcement.fail_closed_on_error,
+    blockedMessage: config.admin?.blocked_message ?? null,
+    ttfbMs: config.timeouts.upstream_ttfb_ms,
+    maxRequestBytes: config.limits.max_request_bytes,
+    capsEnabled: config.admin !== undefined,
+  };
+}

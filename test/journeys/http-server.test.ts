@@ -1,0 +1,117 @@
+// The server beneath the routes: how it closes, what it refuses by itself, TLS.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import { describe, test } from 'node:test';
+import { openHttpServer } from '#shared/http/server.ts';
+import { TLS } from '../support/certificate.ts';
+import { startHttp } from '../support/http.ts';
+import { lastAnswer, speak } from '../support/raw-http.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+const LONG_MS = 60_000;
+
+/** An answer that stands open, headers sent, until `finish`. */
+function slowListener() {
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const listener: RequestListener = async (_req, res) => {
+    res.write('begun ');
+    begun.resolve();
+    await finish.promise;
+    res.end('done');
+  };
+  return { listener, begun: begun.promise, finish: finish.resolve };
+}
+
+describe('closing', () => {
+  test('lets an open answer finish, then does not wait for its kept-alive connection', async () => {
+    const slow = slowListener();
+    const server = await startHttp(slow.listener);
+    const received = speak(server.port, GET);
+    await slow.begun;
+    const closed = server.close(LONG_MS);
+    await assert.rejects(fetch(server.url), 'a new connection is refused');
+    slow.finish();
+    await closed;
+    assert.match(await received, /begun .*done/s);
+  });
+
+  test('closes idle kept-alive connections at once', async () => {
+    const server = await startHttp((_req, res) => void res.end('ok'));
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write(GET);
+    await once(socket, 'data');
+    socket.resume();
+    await Promise.all([server.close(LONG_MS), once(socket, 'close')]);
+  });
+
+  test('cuts what is still open after the drain time', async () => {
+    const slow = slowListener();
+    const server = await startHttp(slow.listener);
+    const answer = fetch(server.url).then((response) => response.text());
+    const cut = assert.rejects(answer);
+    await slow.begun;
+    await server.close(20);
+    await cut;
+    slow.finish();
+  });
+});
+
+describe('what never becomes a request', () => {
+  test('is 431 where the headers pass every bound, 400 where it is no HTTP', async () => {
+    await using server = await startHttp((_req, res) => void res.end('ok'));
+    const long = `GET / HTTP/1.1\r\nHost: x\r\nx: ${'y'.repeat(300_000)}\r\n\r\n`;
+    const expected = { status: 431, body: 'request header fields too large' };
+    assert.deepEqual(lastAnswer(await speak(server.port, long)), expected);
+    const broken = await speak(server.port, 'no http\r\n\r\n');
+    assert.deepEqual(lastAnswer(broken), { status: 400, body: '' });
+  });
+});
+
+describe('a body that stops arriving', () => {
+  test('ends its request, while an answer that is slow to come is waited for', async () => {
+    const answered = Promise.withResolvers<void>();
+    const listener: RequestListener = (req, res) => {
+      if (req.method === 'GET') answered.promise.then(() => res.end('ok'));
+      else req.resume();
+    };
+    const server = await openHttpServer({
+      ...{ listener: () => listener, host: '127.0.0.1', port: 0, tls: null, bodyIdleMs: 30 },
+    });
+    const get = speak(server.port, GET.replace('Host', 'Connection: close\r\nHost'));
+    const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc';
+    assert.equal(await speak(server.port, post), '', 'the half-sent request is cut');
+    assert.equal(await speak(server.port, post), '', 'and the next, which began after the first');
+    answered.resolve();
+    assert.equal(lastAnswer(await get).body, 'ok');
+    await server.close(0);
+  });
+});
+
+test('with TLS: HTTP/1.1 only, and Strict-Transport-Security on every answer', async () => {
+  await using server = await startHttp([], { tls: TLS });
+  const request = httpsRequest(server.url, {
+    ...{ rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] },
+  });
+  request.end();
+  const [response] = await once(request, 'response');
+  response.resume();
+  assert.equal(response.statusCode, 401);
+  assert.equal(response.socket.alpnProtocol, 'http/1.1');
+  assert.equal(
+    response.headers['strict-transport-security'],
+    'max-age=31536000; includeSubDomains',
+  );
+});
+
+test('a taken port is refused with a sentence that names the setting', async () => {
+  await using first = await startHttp([]);
+  const again = openHttpServer({
+    ...{ listener: () => () => undefined, host: '127.0.0.1', port: first.port, tls: null },
+  });
+  await assert.rejects(again, { code: 'unavailable', message: /in use.*listen\.port/ });
+});
