@@ -6,7 +6,7 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** Keys sorted by UTF-16 code unit at all levels, no whitespace, numbers and strings as JSON.stringify. */
+/** Keys sorted by UTF-16 code unit at all levels, no whitespace, else as JSON.stringify. */
 export function canonicalJson(value: JsonValue): string {
   if (isJsonArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isJsonObject(value)) return JSON.stringify(value);

@@ -1,6 +1,7 @@
-// A role's `availableModels`. Names are compared as the reference compares them: case, a date, `[1m]`,
-// `-latest` and spaces around do not matter; the spellings of clouds (`us.anthropic.…`, `…@date`,
-// `anthropic/…`) match no entry. Whether such a model exists at all is the catalogue's question.
+// A role's `availableModels`. Names are compared as the reference compares them: case, a date,
+// `[1m]`, `-latest` and spaces around do not matter; the spellings of clouds (`us.anthropic.…`,
+// `…@date`, `anthropic/…`) match no entry. Whether such a model exists at all is the catalogue's
+// question.
 
 export interface ModelAllowlist {
   /** Two Set lookups and one regular expression. */

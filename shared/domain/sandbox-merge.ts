@@ -1,10 +1,11 @@
 // A role's `sandbox` over the base: per key, and the restrictive value wins, so that a role can
 // tighten the base's sandbox and never loosen it. The reference replaces it whole, which silently
 // drops the base's `enabled`. What "restrictive" means, key by key:
-// - switches that protect (`enabled`, `failIfUnavailable`, …Only) stay on once either turned them on;
+// - switches that protect (`enabled`, `failIfUnavailable`, …Only) stay on once either turned them
+//   on;
 // - switches that loosen (`allowUnsandboxedCommands`, `enableWeaker…`) stay off once turned off;
-// - lists that permit (`allowedDomains`, `allowWrite`, `excludedCommands`, …) keep what both permit:
-//   `*.example.com` and `/data` permit what lies under them;
+// - lists that permit (`allowedDomains`, `allowWrite`, `excludedCommands`, …) keep what both
+//   permit: `*.example.com` and `/data` permit what lies under them;
 // - lists that forbid (`deniedDomains`, `denyRead`, …) are united.
 // Keys without a known direction (ports, paths of tools) are the role's.
 

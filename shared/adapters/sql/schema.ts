@@ -1,0 +1,166 @@
+// The tables as the statements see them: infra/store-keys.md says what each row means and how long
+// it lives. Money and instants are bigint columns, always within 2^53; JSON is text.
+
+import type { DeviceGrantStatus } from '#shared/ports/grant-store.ts';
+
+export interface UsageEventTable {
+  id: string;
+  time_ms: number;
+  sub: string;
+  billing_group: string | null;
+  session_id: string | null;
+  served_model: string;
+  upstream: string;
+  outcome: string;
+  cost_micro_usd: number;
+  /** The whole usage event, JSON. */
+  event: string;
+}
+
+export interface SpendTable {
+  period: string;
+  bucket: string;
+  account: string;
+  amount_micro_usd: number;
+}
+
+export interface DailyRollupTable {
+  day: string;
+  sub: string;
+  served_model: string;
+  upstream: string;
+  events: number;
+  estimated_events: number;
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cost_micro_usd: number;
+}
+
+/** Counters that only grow; their row's lock puts the writers of the admin tables in one line. */
+export interface RevisionTable {
+  name: 'audit' | 'caps';
+  value: number;
+}
+
+export interface SpendLimitTable {
+  id: string;
+  /** Ascending by creation. */
+  position: number;
+  scope_type: string;
+  /** Empty for the organization, so that (scope, period) can be unique. */
+  scope_id: string;
+  period: string;
+  amount: string | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+
+export interface AuditTable {
+  id: number;
+  at_ms: number;
+  actor: string;
+  action: string;
+  target: string;
+  reason: string | null;
+  /** A spend limit, JSON. */
+  before: string | null;
+  after: string | null;
+}
+
+export interface PersonTable {
+  sub: string;
+  email: string | null;
+  name: string | null;
+  /** JSON. */
+  groups: string;
+  last_seen_ms: number;
+}
+
+export interface DeviceGrantTable {
+  device_code_hash: string;
+  user_code: string;
+  status: DeviceGrantStatus;
+  requested_from: string;
+  requested_at_ms: number;
+  expires_at_ms: number;
+  interval_seconds: number;
+  polled_at_ms: number | null;
+  approval: string | null;
+}
+
+export interface RefreshFamilyTable {
+  id: string;
+  sub: string;
+  generation: number;
+  rotated_at_ms: number;
+  sealed: string;
+  created_at_ms: number;
+  expires_at_ms: number;
+  leased_until_ms: number;
+}
+
+export interface RevocationTable {
+  type: 'session' | 'subject';
+  /** A session id or a sub. */
+  target: string;
+  /** 0 for a session. */
+  issued_before_ms: number;
+  until_ms: number;
+}
+
+export interface HitWindowTable {
+  key: string;
+  hits: number;
+  expires_at_ms: number;
+}
+
+export interface UsedOnceTable {
+  key: string;
+  expires_at_ms: number;
+}
+
+export interface BusMessageTable {
+  topic: string;
+  id: string;
+  data: Uint8Array;
+  attributes: string;
+  /** Deliveries that failed. */
+  attempts: number;
+  /** Not delivered before this instant. */
+  due_at_ms: number;
+}
+
+export interface BusDeadLetterTable {
+  topic: string;
+  id: string;
+  data: Uint8Array;
+  attributes: string;
+  attempts: number;
+  reason: string;
+  dead_at_ms: number;
+}
+
+/** The names of the migrations that ran. */
+export interface MigrationTable {
+  name: string;
+}
+
+export interface Schema {
+  migration: MigrationTable;
+  usage_event: UsageEventTable;
+  spend: SpendTable;
+  daily_rollup: DailyRollupTable;
+  revision: RevisionTable;
+  spend_limit: SpendLimitTable;
+  audit: AuditTable;
+  person: PersonTable;
+  device_grant: DeviceGrantTable;
+  refresh_family: RefreshFamilyTable;
+  revocation: RevocationTable;
+  hit_window: HitWindowTable;
+  used_once: UsedOnceTable;
+  bus_message: BusMessageTable;
+  bus_dead_letter: BusDeadLetterTable;
+}

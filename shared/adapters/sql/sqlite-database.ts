@@ -1,0 +1,146 @@
+// node:sqlite under Kysely's SQLite dialect, and all that is peculiar to it. One writer at a time
+// per file: between processes SQLite's busy timeout waits, inside a process handles take turns,
+// because waiting for a lock there would block the very loop that has to release it.
+
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import {
+  CompiledQuery,
+  type Driver,
+  Kysely,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { migrate } from './migrations.ts';
+import type { Schema } from './schema.ts';
+import { type Classify, createSqlDatabase, type SqlDatabase, translated } from './sql-database.ts';
+import { leaveTurns, type Turns, turnsOf } from './turns.ts';
+
+const BUSY_TIMEOUT_MS = 5000;
+const CACHED_SQL_CHARS_MAX = 500_000;
+const SQLITE_CONSTRAINT = 19;
+
+/**
+ * Opens the file (created with mode 0600, its directory with 0700) and brings its tables up to date.
+ * Several handles on one file are fine, in this process and in others. `:memory:` for unit tests.
+ * @throws AppError `unavailable` when the file cannot be opened or is a newer version's.
+ */
+export async function openSqliteDatabase(path: string): Promise<SqlDatabase> {
+  try {
+    const file = createFile(path);
+    const db = openFile(file);
+    const kysely = kyselyOn(db, turnsOf(file));
+    const onClosed = () => leaveTurns(file);
+    const database = createSqlDatabase({ kysely, classify, onClosed });
+    try {
+      await database.transaction((tx) => migrate(tx, 'sqlite'));
+    } catch (caught) {
+      await database[Symbol.asyncDispose]();
+      throw caught;
+    }
+    return database;
+  } catch (caught) {
+    throw translated(caught, classify);
+  }
+}
+
+const classify: Classify = (caught) => {
+  if (!(caught instanceof Error) || !('code' in caught)) return null;
+  if (caught.code !== 'ERR_SQLITE_ERROR') {
+    const isFile = 'syscall' in caught || caught.code === 'ERR_INVALID_STATE';
+    return isFile ? 'unavailable' : null;
+  }
+  const primary = 'errcode' in caught ? Number(caught.errcode) & 0xff : 0;
+  return primary === SQLITE_CONSTRAINT ? 'conflict' : 'unavailable';
+};
+
+function createFile(path: string): string {
+  if (path === ':memory:') return path;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  return realpathSync(path);
+}
+
+function openFile(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    // WAL stays with the file; asking again takes a lock that the busy timeout does not wait for.
+    const mode = db.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
+    if (mode !== 'wal') db.exec('PRAGMA journal_mode=WAL');
+    // FULL: an acknowledged commit survives a power cut, not only a killed process.
+    db.exec('PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
+    return db;
+  } catch (caught) {
+    db.close();
+    throw caught;
+  }
+}
+
+function kyselyOn(db: DatabaseSync, turns: Turns): Kysely<Schema> {
+  return new Kysely<Schema>({
+    dialect: {
+      createDriver: () => takingTurns(new SqliteDriver({ database: asKyselyWants(db) }), turns),
+      createAdapter: () => new SqliteAdapter(),
+      createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+}
+
+function takingTurns(driver: Driver, turns: Turns): Driver {
+  return {
+    init: () => driver.init(),
+    async acquireConnection() {
+      await turns.take();
+      return driver.acquireConnection();
+    },
+    async releaseConnection(connection) {
+      await driver.releaseConnection(connection);
+      turns.give();
+    },
+    // A deferred transaction that reads first fails at once, without waiting, if another process
+    // wrote in between; an immediate one waits for its turn at the start.
+    async beginTransaction(connection) {
+      await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    },
+    commitTransaction: (connection) => driver.commitTransaction(connection),
+    rollbackTransaction: (connection) => driver.rollbackTransaction(connection),
+    destroy: () => driver.destroy(),
+  };
+}
+
+/** Kysely expects better-sqlite3's shape; statements are kept, the longest unused is dropped first. */
+function asKyselyWants(db: DatabaseSync): SqliteDatabase {
+  const cache = new Map<string, StatementSync>();
+  let cachedChars = 0;
+  const prepared = (sql: string): StatementSync => {
+    const known = cache.get(sql);
+    const statement = known ?? db.prepare(sql);
+    if (known === undefined) cachedChars += sql.length;
+    else cache.delete(sql);
+    cache.set(sql, statement);
+    for (const oldest of cache.keys()) {
+      if (cachedChars <= CACHED_SQL_CHARS_MAX) break;
+      cache.delete(oldest);
+      cachedChars -= oldest.length;
+    }
+    return statement;
+  };
+  return {
+    close: () => db.close(),
+    prepare(sql) {
+      const statement = prepared(sql);
+      const values = (given: readonly unknown[]) => given as readonly SQLInputValue[];
+      return {
+        reader: statement.columns().length > 0,
+        all: (given) => statement.all(...values(given)),
+        run: (given) => statement.run(...values(given)),
+        iterate: (given) => statement.iterate(...values(given)),
+      };
+    },
+  };
+}

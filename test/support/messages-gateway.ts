@@ -1,0 +1,152 @@
+// The Messages routes behind the real app on a real server, over a quota store in process and a bus
+// that keeps what it was given.
+
+import { createCatalogue } from '#shared/domain/catalogue.ts';
+import type { Cap } from '#shared/domain/cap.ts';
+import { createPriceBook } from '#shared/domain/pricing.ts';
+import type { UsageEvent } from '#shared/domain/usage-event.ts';
+import { createSecret } from '#shared/config/secret.ts';
+import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
+import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
+import type { MessagesSettings } from '../../services/data-plane/messages-deps.ts';
+import { createAnthropicUpstream } from '../../services/data-plane/upstreams/anthropic.ts';
+import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
+import { createTestClock, type TestClock } from './clock.ts';
+import { startHttp, TEST_PRINCIPAL, TEST_TOKEN } from './http.ts';
+import { createMemoryLog } from './log.ts';
+
+export interface MessagesGatewayOptions {
+  readonly upstreams: readonly Upstream[];
+  readonly settings?: Partial<MessagesSettings>;
+  readonly caps?: readonly Cap[];
+  readonly mayUse?: (model: string) => boolean;
+  /** Instead of, or around, the store in process. */
+  readonly quota?: (store: QuotaStore) => QuotaStore;
+  readonly publish?: (event: UsageEvent) => Promise<void>;
+}
+
+export interface MessagesGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly clock: TestClock;
+  readonly log: ReturnType<typeof createMemoryLog>;
+  readonly quota: QuotaStore;
+  /** What was published, in order. */
+  readonly events: UsageEvent[];
+  ask(body: unknown, init?: AskOptions): Promise<Response>;
+  /** The next event that has not been waited for. */
+  nextEvent(): Promise<UsageEvent>;
+  /** Resolves when everything that was admitted is settled or released. */
+  settled(): Promise<void>;
+  drain(waitMs: number): Promise<void>;
+}
+
+export interface AskOptions {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export const MODEL = 'claude-opus-4-8';
+export const PROMPT = { model: MODEL, max_tokens: 64, messages: [{ role: 'user', content: 'hi' }] };
+
+export function anthropicAt(url: string, name = 'a', models?: string[]): Upstream {
+  return createAnthropicUpstream(
+    {
+      provider: 'anthropic',
+      name,
+      base_url: url,
+      headers: {},
+      ...(models === undefined ? {} : { models }),
+      auth: { kind: 'api_key', secret: createSecret(`key-of-${name}`) },
+      forward_user_identity: false,
+    },
+    { version: '0.0.0-test' },
+  );
+}
+
+export async function openMessagesGateway(
+  options: MessagesGatewayOptions,
+): Promise<MessagesGateway> {
+  const clock = createTestClock();
+  const log = createMemoryLog();
+  const store = openMemoryQuotaStore({ clock });
+  const quota = options.quota?.(store) ?? store;
+  if (options.caps !== undefined) await store.publishCaps({ version: 1, caps: options.caps });
+  const events: UsageEvent[] = [];
+  const unread: UsageEvent[] = [];
+  const waiting: ((event: UsageEvent) => void)[] = [];
+  const settings: MessagesSettings = {
+    reservation: 'estimate',
+    groupLimitMode: 'min',
+    failClosedOnError: false,
+    blockedMessage: null,
+    ttfbMs: 5_000,
+    maxRequestBytes: 33_554_432,
+    capsEnabled: true,
+    ...options.settings,
+  };
+  const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
+  const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
+  const messages = createMessagesRoutes({
+    quota,
+    bus: {
+      async publish(_topic, { data }) {
+        const event = decodeUsageEvent(data);
+        await options.publish?.(event);
+        events.push(event);
+        const waiter = waiting.shift();
+        if (waiter === undefined) unread.push(event);
+        else waiter(event);
+      },
+    },
+    policy: () => ({ mayUse: (_principal, model) => options.mayUse?.(model) ?? true }),
+    catalogue: () => catalogue,
+    priceBook: () => book,
+    upstreams: () => options.upstreams,
+    settings: () => settings,
+    clock,
+    log,
+  });
+  const gates = { requestBytesMax: 64 * 1024 * 1024 };
+  const server = await startHttp(messages.routes, { clock, log, gates });
+  return {
+    url: server.url,
+    port: server.port,
+    clock,
+    log,
+    quota,
+    events,
+    ask: (body, { path = '/v1/messages', headers, signal } = {}) =>
+      fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${TEST_TOKEN}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    nextEvent() {
+      const first = unread.shift();
+      if (first !== undefined) return Promise.resolve(first);
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    settled: () => messages.drain(60_000),
+    drain: (waitMs) => messages.drain(waitMs),
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await messages[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What the account of the test's principal holds this month. */
+export async function standing(quota: QuotaStore, nowMs: number) {
+  const spend = await quota.spend([`user:${TEST_PRINCIPAL.sub}`], nowMs);
+  const month = spend.find(({ period }) => period === 'monthly');
+  return { pending: month?.pendingMicroUsd, reserved: month?.reservedMicroUsd };
+}
