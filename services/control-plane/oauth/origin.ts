@@ -1,0 +1,21 @@
+// Which origin is ours, and whether a form was posted from it.
+
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+
+/** Our issuer and the base of our URLs, without a slash at the end. */
+export function publicOrigin(req: IncomingMessage, publicUrl: string | null): string {
+  if (publicUrl !== null) return publicUrl.replace(/\/$/, '');
+  const scheme = req.socket instanceof TLSSocket ? 'https' : 'http';
+  return `${scheme}://${req.headers.host ?? 'localhost'}`;
+}
+
+/**
+ * Fetch Metadata decides where the browser sends it (`none`: the person typed or clicked a
+ * bookmark); otherwise Origin must be ours to the letter. A Referer proves nothing.
+ */
+export function isSameOrigin(req: IncomingMessage, publicUrl: string | null): boolean {
+  const site = req.headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin' || site === 'none';
+  return req.headers.origin === new URL(publicOrigin(req, publicUrl)).origin;
+}

@@ -1,0 +1,145 @@
+// Our access token: a JWT (RFC 7519) that every data plane verifies by itself, without I/O. Cost
+// of a verification: one map look-up when the token was seen before, else one signature check.
+
+import { CompactSign, compactVerify, decodeProtectedHeader } from 'jose';
+import type { Clock } from '../domain/clock.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { SigningKey, VerificationKey } from './signing-keys.ts';
+
+export const SESSION_AUDIENCE = 'claude-gateway';
+
+const CACHED_TOKENS_MAX = 10_000;
+
+/** Who a session is for. */
+export interface SessionClaims {
+  readonly sub: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly groups: readonly string[];
+  readonly sessionId: string;
+  readonly billingGroupTag: string | null;
+}
+
+export interface SessionMinter {
+  /** Signs an access token; `issuer` is our public origin. */
+  mint(claims: SessionClaims, issuer: string, ttlSeconds: number): Promise<string>;
+}
+
+export interface SessionVerifier {
+  /** Who is calling, or null for anything that is not a live session of ours. Never throws. */
+  verify(token: string): Promise<Principal | null>;
+}
+
+interface MinterOptions {
+  readonly key: SigningKey;
+  readonly audience: string;
+  readonly clock: Clock;
+}
+
+interface VerifierOptions {
+  readonly keys: readonly VerificationKey[];
+  /** Our public origin; null when it depends on the request (no public_url): then any. */
+  readonly issuer: string | null;
+  readonly audience: string;
+  readonly clock: Clock;
+}
+
+export function createSessionMinter({ key, audience, clock }: MinterOptions): SessionMinter {
+  return {
+    async mint(claims, issuer, ttlSeconds) {
+      const iat = Math.floor(clock.now() / 1000);
+      const payload = {
+        sub: claims.sub,
+        ...(claims.email === null ? {} : { email: claims.email }),
+        ...(claims.name === null ? {} : { name: claims.name }),
+        ...(claims.groups.length === 0 ? {} : { groups: claims.groups }),
+        ...(claims.billingGroupTag === null ? {} : { billing_group_tag: claims.billingGroupTag }),
+        sid: claims.sessionId,
+        aud: audience,
+        iat,
+        exp: iat + ttlSeconds,
+        iss: issuer,
+      };
+      return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+        .setProtectedHeader({ alg: key.alg, typ: 'JWT', kid: key.kid })
+        .sign(key.key);
+    },
+  };
+}
+
+/**
+ * Verifies with public keys alone where the sessions are asymmetric. `kid` must name a key and
+ * that key must verify; the algorithm is the key's, never the token's choice. No leeway on `exp`.
+ */
+export function createSessionVerifier(options: VerifierOptions): SessionVerifier {
+  const { issuer, audience, clock } = options;
+  const keys = new Map(options.keys.map((key) => [key.kid, key]));
+  // Least recently used first: a hit is put back at the end.
+  const seen = new Map<string, Principal>();
+  return {
+    async verify(token) {
+      const cached = seen.get(token);
+      if (cached !== undefined) {
+        seen.delete(token);
+        if (cached.expiresAtMs <= clock.now()) return null;
+        seen.set(token, cached);
+        return cached;
+      }
+      const claims = await verifiedClaims(token, keys);
+      if (claims === null || !isForUs(claims, issuer, audience, clock.now())) return null;
+      const principal = readPrincipal(claims);
+      if (principal === null) return null;
+      if (seen.size >= CACHED_TOKENS_MAX) seen.delete(seen.keys().next().value ?? '');
+      seen.set(token, principal);
+      return principal;
+    },
+  };
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+async function verifiedClaims(
+  token: string,
+  keys: ReadonlyMap<string, VerificationKey>,
+): Promise<Claims | null> {
+  try {
+    const { kid } = decodeProtectedHeader(token);
+    const key = kid === undefined ? undefined : keys.get(kid);
+    if (key === undefined) return null;
+    const { payload } = await compactVerify(token, key.key, { algorithms: [key.alg] });
+    const claims: unknown = JSON.parse(new TextDecoder().decode(payload));
+    return typeof claims === 'object' && claims !== null && !Array.isArray(claims)
+      ? (claims as Claims)
+      : null;
+  } catch {
+    // Whatever is wrong with it, it is not a session; the caller has nothing to tell apart.
+    return null;
+  }
+}
+
+function isForUs(claims: Claims, issuer: string | null, audience: string, nowMs: number): boolean {
+  const { iss, aud, exp, nbf } = claims;
+  if (typeof iss !== 'string' || (issuer !== null && iss !== issuer)) return false;
+  if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return false;
+  if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > nowMs)) return false;
+  return nbf === undefined || (typeof nbf === 'number' && nbf * 1000 <= nowMs);
+}
+
+/** Null without a `sub`: there would be nobody to bill. */
+function readPrincipal(claims: Claims): Principal | null {
+  const { sub, email, name, groups, sid, iat, exp } = claims;
+  if (typeof sub !== 'string' || sub === '') return null;
+  return {
+    sub,
+    email: typeof email === 'string' ? email : null,
+    name: typeof name === 'string' ? name : null,
+    groups: (Array.isArray(groups) ? groups : [groups]).filter((group) => isText(group)),
+    sessionId: isText(sid) ? sid : null,
+    issuedAtMs: typeof iat === 'number' ? iat * 1000 : 0,
+    expiresAtMs: typeof exp === 'number' ? exp * 1000 : Number.MAX_SAFE_INTEGER,
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
