@@ -1,0 +1,50 @@
+// What is owed for a request that reached an upstream. Pure. Only what an upstream worked for is owed:
+// a failed attempt is not, a client that left early is.
+
+import { NO_USAGE, type Usage } from '#shared/domain/usage.ts';
+import type { Metered } from './meter.ts';
+import { estimateTokens } from './reservation.ts';
+
+/**
+ * `answered`: the upstream's answer ended by itself. `client_gone`: the client left first, or the
+ * gateway cut the stream at its own end. `upstream_died`: the answer broke off.
+ */
+export type Ending = 'answered' | 'client_gone' | 'upstream_died';
+
+export type Owed =
+  | { readonly type: 'nothing' }
+  | { readonly type: 'known'; readonly usage: Usage; readonly estimated: boolean }
+  /** Nobody counted the prompt: ask the upstream, else bill `usage`, which estimates it. */
+  | { readonly type: 'uncounted'; readonly usage: Usage };
+
+export interface BillQuery {
+  readonly ending: Ending;
+  /** The upstream's, or 0 before its headers. */
+  readonly status: number;
+  readonly metered: Metered;
+  readonly promptBytes: number;
+}
+
+const NOTHING: Owed = { type: 'nothing' };
+
+export function owedFor({ ending, status, metered, promptBytes }: BillQuery): Owed {
+  if (status >= 300 || status === 204) return NOTHING;
+  const { usage, isFinal } = metered;
+  if (usage !== null && isFinal) return { type: 'known', usage, estimated: false };
+  if (usage !== null) {
+    const outputTokens = estimateTokens(metered.textBytes);
+    return { type: 'known', usage: { ...usage, outputTokens }, estimated: true };
+  }
+  if (!metered.started && (ending === 'upstream_died' || metered.errorType !== null))
+    return NOTHING;
+  return { type: 'uncounted', usage: estimatedUsage(promptBytes, metered.textBytes) };
+}
+
+/** Four bytes are a token. */
+export function estimatedUsage(promptBytes: number, textBytes: number): Usage {
+  return {
+    ...NO_USAGE,
+    inputTokens: estimateTokens(promptBytes),
+    outputTokens: estimateTokens(textBytes),
+  };
+}

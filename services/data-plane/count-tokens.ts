@@ -1,0 +1,48 @@
+// POST /v1/messages/count_tokens: the same line without admission and without metering. Counting costs
+// nothing, so nobody is capped; a revoked session is refused before it comes here.
+
+import { AppError } from '#shared/errors/app-error.ts';
+import type { SessionExchange } from '#shared/http/route.ts';
+import { auditInference } from './audit-inference.ts';
+import { watchDeparture } from './departure.ts';
+import { forward } from './forward.ts';
+import { answer, understand, upstreamRequest } from './message-steps.ts';
+import type { MessagesParts } from './messages.ts';
+import { readBody } from './request-body.ts';
+import { billingTagOf } from './tags.ts';
+
+export function createCountTokens({
+  deps,
+  connections,
+}: Pick<MessagesParts, 'deps' | 'connections'>) {
+  const { log } = deps;
+  const now = () => deps.clock.now();
+
+  return async function countTokens(exchange: SessionExchange): Promise<void> {
+    const { req, res, requestId, principal, receivedAtMs } = exchange;
+    const settings = deps.settings();
+    const body = await readBody(req, settings.maxRequestBytes);
+    const understood = understand(deps, exchange, body);
+    if (understood.outcome === 'refused') {
+      throw new AppError('invalid_request', understood.message);
+    }
+    const { facts, candidates } = understood;
+    const departure = watchDeparture(res);
+    const forwarded = await forward(
+      { connections, now, log },
+      {
+        request: upstreamRequest(exchange, 'count_tokens', body, facts, settings),
+        ...{ candidates, res, departure, requestId },
+        configured: deps.upstreams().length,
+        ttfbMs: settings.ttfbMs,
+        successHeaders: {},
+        onProgress: () => undefined,
+        onStarted: () => undefined,
+      },
+    );
+    const tag = billingTagOf(facts.tags, settings.billingGroupTag ?? null, principal.groups);
+    const durationMs = Math.max(0, now() - receivedAtMs);
+    auditInference(log, exchange, forwarded, { model: facts.model, tag, durationMs });
+    answer(exchange, forwarded, departure);
+  };
+}

@@ -1,0 +1,55 @@
+// When the next upstream is tried, and what the client is told when none is left. Pure.
+
+import { AppError } from '#shared/errors/app-error.ts';
+import type { ErrorReply } from './upstreams/upstream.ts';
+
+/** One upstream that did not serve: its answer as the client may see it, or null without one. */
+export interface Failure {
+  readonly upstream: string;
+  readonly reply: ErrorReply | null;
+}
+
+export type Verdict =
+  | { readonly type: 'reply'; readonly upstream: string; readonly reply: ErrorReply }
+  | { readonly type: 'error'; readonly error: AppError };
+
+/** 401 and 403 are the gateway's own key, 3xx is no answer at all; a bad request is final. */
+export function failsOver(status: number): boolean {
+  return (
+    status >= 500 ||
+    status === 401 ||
+    status === 403 ||
+    status === 404 ||
+    status === 429 ||
+    (status >= 300 && status < 400)
+  );
+}
+
+/** The gateway's key, not the client's: never shown as 401, or the client would sign in again. */
+export function isOurCredential(status: number): boolean {
+  return status === 401 || status === 403;
+}
+
+/**
+ * The last 429, else the last 529 (both say when to come back), else 502 for a key of ours, else the
+ * last 404, else the last 501, else 502.
+ */
+export function verdictOn(failures: readonly Failure[], configured: number): Verdict {
+  const last = (match: (status: number) => boolean) =>
+    failures.findLast(({ reply }) => reply !== null && match(reply.status));
+  const told = last((status) => status === 429) ?? last((status) => status === 529);
+  if (told !== undefined) return relayed(told);
+  if (last(isOurCredential) !== undefined) {
+    const message = 'the gateway could not sign in to its upstream — check the gateway operator';
+    return { type: 'error', error: new AppError('upstream_failed', message) };
+  }
+  const said = last((status) => status === 404) ?? last((status) => status === 501);
+  if (said !== undefined) return relayed(said);
+  const message = `all upstreams failed (${configured} attempted)`;
+  return { type: 'error', error: new AppError('upstream_failed', message) };
+}
+
+function relayed({ upstream, reply }: Failure): Verdict {
+  if (reply === null) throw new RangeError('a relayed failure has an answer');
+  return { type: 'reply', upstream, reply };
+}

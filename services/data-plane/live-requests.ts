@@ -1,0 +1,94 @@
+// Every request that holds a reservation, and one timer for all of them: it keeps the reservations
+// alive and tells the quota store what each request is known to cost, so that a killed process's
+// requests are billed by their last estimate.
+
+import type { Clock } from '#shared/domain/clock.ts';
+import type { MicroUsd } from '#shared/domain/money.ts';
+import { AppError } from '#shared/errors/app-error.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+
+export interface LiveRequest {
+  readonly id: string;
+  /** What it would be billed if everything ended now. */
+  progress(): { readonly amountMicroUsd: MicroUsd; readonly draft: string };
+  /** Ends it now, with an error that the client may retry. */
+  cut(): void;
+}
+
+export interface LiveRequests extends AsyncDisposable {
+  add(request: LiveRequest): void;
+  remove(id: string): void;
+  readonly size: number;
+  /** Extends every reservation once; the timer calls it. */
+  extendAll(): Promise<void>;
+  /** Waits so long for open requests, then cuts them. Resolves when none is open. */
+  drain(waitMs: number): Promise<void>;
+}
+
+/** How long a reservation outlives its last sign of life. */
+export const RESERVATION_TTL_MS = 60_000;
+const EXTEND_EVERY_MS = 15_000;
+/** Extensions in flight at once: a thousand streams must not burst upon the store. */
+const BATCH = 64;
+
+export function openLiveRequests({
+  quota,
+  clock,
+  log,
+}: {
+  readonly quota: Pick<QuotaStore, 'extend'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}): LiveRequests {
+  const open = new Map<string, LiveRequest>();
+  let emptied: (() => void) | null = null;
+
+  async function extendOne(request: LiveRequest): Promise<void> {
+    try {
+      const reserveUntilMs = clock.now() + RESERVATION_TTL_MS;
+      const answer = await quota.extend({ id: request.id, reserveUntilMs, ...request.progress() });
+      if (answer === 'gone' && open.has(request.id)) {
+        log.debug('a reservation was gone before its request ended', { event_id: request.id });
+      }
+    } catch (err) {
+      log.warn('a reservation could not be extended', {
+        event_id: request.id,
+        err: AppError.from(err),
+      });
+    }
+  }
+
+  async function extendAll(): Promise<void> {
+    const all = [...open.values()];
+    for (let at = 0; at < all.length; at += BATCH) {
+      await Promise.all(all.slice(at, at + BATCH).map(extendOne));
+    }
+  }
+
+  const timer = setInterval(() => void extendAll(), EXTEND_EVERY_MS).unref();
+  return {
+    add: (request) => void open.set(request.id, request),
+    remove(id) {
+      open.delete(id);
+      if (open.size === 0) emptied?.();
+    },
+    get size() {
+      return open.size;
+    },
+    extendAll,
+    async drain(waitMs) {
+      if (open.size === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      emptied = resolve;
+      const late = setTimeout(() => {
+        for (const request of open.values()) request.cut();
+      }, waitMs);
+      await promise;
+      clearTimeout(late);
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// The two routes of the model and what they hold open.
+
+import type { Route } from '#shared/http/route.ts';
+import { openConnections } from './connections.ts';
+import { createCountTokens } from './count-tokens.ts';
+import { createEmitter } from './emit.ts';
+import { openLiveRequests } from './live-requests.ts';
+import { createMessages } from './messages.ts';
+import type { MessagesDeps } from './messages-deps.ts';
+
+export interface MessagesRoutes extends AsyncDisposable {
+  readonly routes: readonly Route[];
+  /**
+   * Call it when no new request comes: waits so long for open ones, then ends them with an error that
+   * clients retry, and resolves when all usage is recorded.
+   */
+  drain(waitMs: number): Promise<void>;
+}
+
+export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
+  const connections = openConnections();
+  const emitter = createEmitter(deps);
+  const live = openLiveRequests(deps);
+  const parts = { deps, connections, emitter, live };
+  return {
+    routes: [
+      {
+        path: '/v1/messages',
+        methods: ['POST'],
+        access: 'session',
+        // Admission asks for it in the same round trip.
+        revocation: 'in_handler',
+        handle: createMessages(parts),
+      },
+      {
+        path: '/v1/messages/count_tokens',
+        methods: ['POST'],
+        access: 'session',
+        handle: createCountTokens(parts),
+      },
+    ],
+    async drain(waitMs) {
+      await live.drain(waitMs);
+      await emitter.flush();
+    },
+    async [Symbol.asyncDispose]() {
+      await live[Symbol.asyncDispose]();
+      await connections[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// Server-sent events (HTML §9.2.6) as the data of one event at a time, from bytes split anywhere.
+// Lines end in LF or CRLF. An event larger than the bound is not kept: only its bytes are counted.
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const FRAME_BYTES_MAX = 1_048_576;
+const DATA = Buffer.from('data:');
+const EVENT = Buffer.from('event:');
+
+export class SseLines {
+  /** Data bytes of events that were too large to keep. */
+  skippedBytes = 0;
+  readonly #onFrame: (data: Buffer, event: string) => void;
+  /** The unfinished line: pieces of it, or only its length once it is too long. */
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  #data: Buffer[] = [];
+  #dataBytes = 0;
+  #event = '';
+  #tooLarge = false;
+
+  /** `event` is the name that the event line gave, empty without one. */
+  constructor(onFrame: (data: Buffer, event: string) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0;
+    for (;;) {
+      const end = chunk.indexOf(NEWLINE, at);
+      if (end < 0) break;
+      this.#line(chunk.subarray(at, end));
+      at = end + 1;
+    }
+    if (at < chunk.length) this.#keep(chunk.subarray(at));
+  }
+
+  /** An event that its blank line never closed still counts for what it holds. */
+  end(): void {
+    if (this.#restBytes > 0) this.#line(Buffer.alloc(0));
+    this.#dispatch();
+  }
+
+  #keep(piece: Buffer): void {
+    this.#restBytes += piece.length;
+    if (this.#restBytes + this.#dataBytes > FRAME_BYTES_MAX) {
+      this.#tooLarge = true;
+      // The last byte tells a blank line that ends in CRLF from one that has text.
+      this.#rest = [Buffer.from(piece.subarray(-1))];
+    } else this.#rest.push(Buffer.from(piece));
+  }
+
+  #line(tail: Buffer): void {
+    const bytes = this.#restBytes + tail.length;
+    if (this.#tooLarge || bytes + this.#dataBytes > FRAME_BYTES_MAX) {
+      this.#tooLarge = true;
+      this.#endSkippedLine(bytes, tail);
+      return;
+    }
+    const joined = this.#restBytes === 0 ? tail : Buffer.concat([...this.#rest, tail]);
+    this.#clearRest();
+    const line = joined.at(-1) === RETURN ? joined.subarray(0, -1) : joined;
+    if (line.length === 0) this.#dispatch();
+    else if (line.indexOf(DATA) === 0) this.#keepData(line.subarray(DATA.length));
+    else if (line.indexOf(EVENT) === 0) {
+      this.#event = line.toString('latin1', EVENT.length, EVENT.length + 64).trim();
+    }
+  }
+
+  #endSkippedLine(bytes: number, tail: Buffer): void {
+    const last = tail.at(-1) ?? this.#rest.at(-1)?.at(-1);
+    const isBlank = bytes === 0 || (bytes === 1 && last === RETURN);
+    this.skippedBytes += bytes;
+    this.#clearRest();
+    if (isBlank) this.#dispatch();
+  }
+
+  #keepData(data: Buffer): void {
+    // A single line, which is what the API sends, needs no copy: it is read before the chunk is gone.
+    this.#data.push(data);
+    this.#dataBytes += data.length;
+  }
+
+  #clearRest(): void {
+    this.#rest = [];
+    this.#restBytes = 0;
+  }
+
+  #dispatch(): void {
+    const data = this.#data;
+    const wasTooLarge = this.#tooLarge;
+    if (wasTooLarge) this.skippedBytes += this.#dataBytes;
+    const event = this.#event;
+    this.#data = [];
+    this.#dataBytes = 0;
+    this.#event = '';
+    this.#tooLarge = false;
+    if (data.length === 0 || wasTooLarge) return;
+    const whole = data.length === 1 ? data[0]! : Buffer.concat(data.flatMap(withNewline).slice(1));
+    this.#onFrame(whole, event);
+  }
+}
+
+function withNewline(line: Buffer): Buffer[] {
+  return [Buffer.of(NEWLINE), line];
+}

@@ -1,0 +1,118 @@
+// What is remembered of a request to bill it: facts and prices, never its body or its socket.
+
+import { randomUUIDv7 } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type AccountId, userAccount } from '#shared/domain/account.ts';
+import { subtract, ZERO } from '#shared/domain/money.ts';
+import type { PriceBook } from '#shared/domain/pricing.ts';
+import type { Principal } from '#shared/domain/principal.ts';
+import type { Usage } from '#shared/domain/usage.ts';
+import type { Outcome, UsageEvent } from '#shared/domain/usage-event.ts';
+import type { Candidate } from './plan.ts';
+import type { PricedPlace } from './reservation.ts';
+
+export interface Ticket {
+  readonly id: string;
+  readonly admittedAtMs: number;
+  readonly accounts: readonly AccountId[];
+  readonly promptBytes: number;
+  readonly requestedModel: string;
+  readonly requestId: string;
+  readonly book: PriceBook;
+  readonly person: Pick<UsageEvent, 'sub' | 'email' | 'name' | 'groups'>;
+  readonly client: Pick<UsageEvent, 'sessionId' | 'agentId' | 'clientVersion'>;
+  readonly billingGroup: string | null;
+}
+
+export interface TicketOptions {
+  readonly principal: Principal;
+  readonly headers: IncomingHttpHeaders;
+  readonly requestId: string;
+  readonly promptBytes: number;
+  readonly requestedModel: string;
+  readonly billingGroup: string | null;
+  readonly book: PriceBook;
+  readonly nowMs: number;
+}
+
+export interface Ended {
+  readonly usage: Usage;
+  readonly outcome: Outcome;
+  readonly estimated: boolean;
+  readonly status: number;
+  readonly ttfbMs: number | null;
+  readonly durationMs: number;
+  readonly upstreamRequestId: string | null;
+}
+
+const HEADER_ID = /^[\x21-\x7e]{1,128}$/;
+const CLIENT_VERSION = /^claude-cli\/([\w.+-]{1,64})/;
+
+export function openTicket(options: TicketOptions): Ticket {
+  const { principal, headers } = options;
+  const { sub, email, name, groups } = principal;
+  return {
+    id: randomUUIDv7(),
+    admittedAtMs: options.nowMs,
+    accounts: [userAccount(sub)],
+    promptBytes: options.promptBytes,
+    requestedModel: options.requestedModel,
+    requestId: options.requestId,
+    book: options.book,
+    person: { sub, email, name, groups },
+    client: {
+      sessionId: headerId(headers['x-claude-code-session-id']),
+      agentId: headerId(headers['x-claude-code-agent-id']),
+      clientVersion: CLIENT_VERSION.exec(headers['user-agent'] ?? '')?.[1] ?? null,
+    },
+    billingGroup: options.billingGroup,
+  };
+}
+
+export function placeOf({ upstream, upstreamModel }: Candidate): PricedPlace {
+  const { ref, endpoint } = upstream;
+  return { upstream: ref.name, provider: ref.provider, endpoint, upstreamModel };
+}
+
+/** The event of a request, priced as the upstream that served it is. Null: no upstream could. */
+export function usageEvent(ticket: Ticket, candidate: Candidate | null, ended: Ended): UsageEvent {
+  const priced = candidate === null ? null : price(ticket, candidate, ended.usage);
+  return {
+    version: 1,
+    id: ticket.id,
+    timeMs: ticket.admittedAtMs,
+    ...ticket.person,
+    billingGroup: ticket.billingGroup,
+    ...ticket.client,
+    requestedModel: ticket.requestedModel,
+    servedModel: candidate?.upstreamModel ?? ticket.requestedModel,
+    upstream: candidate?.upstream.ref.name ?? '',
+    provider: candidate?.upstream.ref.provider ?? '',
+    region: candidate?.upstream.region ?? null,
+    priceBook: priced?.book ?? ticket.book.version,
+    priceRow: priced?.row ?? '',
+    costMicroUsd: priced?.costMicroUsd ?? ZERO,
+    requestId: ticket.requestId,
+    ...ended,
+  };
+}
+
+/** The cost of an answer, split at the prompt's end. */
+export function splitCost(ticket: Ticket, candidate: Candidate, usage: Usage) {
+  const total = price(ticket, candidate, usage).costMicroUsd;
+  const prompt = price(ticket, candidate, { ...usage, outputTokens: 0 }).costMicroUsd;
+  return { promptMicroUsd: prompt, outputMicroUsd: subtract(total, prompt) };
+}
+
+function price(ticket: Ticket, candidate: Candidate, usage: Usage) {
+  return ticket.book.price({
+    ...placeOf(candidate),
+    requestedModel: ticket.requestedModel,
+    usage,
+    atMs: ticket.admittedAtMs,
+  });
+}
+
+function headerId(value: string | string[] | undefined): string | null {
+  return typeof value === 'string' && HEADER_ID.test(value) ? value : null;
+}

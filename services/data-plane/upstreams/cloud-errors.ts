@@ -1,0 +1,70 @@
+// A cloud's error answers in our words. Only what the model API itself says about the request passes
+// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out.
+
+import { parseJson } from '../meter.ts';
+import { isObject } from '../usage-counts.ts';
+import type { ErrorReply } from './upstream.ts';
+
+interface Copy {
+  readonly type: string;
+  readonly message: string;
+}
+
+const OPERATOR = '— check the gateway operator';
+const REJECTED: Copy = {
+  type: 'invalid_request_error',
+  message: 'upstream rejected the request',
+};
+const TOO_LONG: Copy = { type: 'invalid_request_error', message: 'Input is too long.' };
+const OTHER: Copy = { type: 'api_error', message: 'upstream error' };
+
+const COPIES: Readonly<Record<number, Copy>> = {
+  400: REJECTED,
+  401: { type: 'authentication_error', message: `upstream authentication failed ${OPERATOR}` },
+  403: { type: 'permission_error', message: `upstream denied the request ${OPERATOR}` },
+  404: { type: 'not_found_error', message: 'upstream resource not found' },
+  413: { type: 'request_too_large', message: 'request too large for this upstream' },
+  429: { type: 'rate_limit_error', message: 'upstream rate limit exceeded' },
+  501: { type: 'not_supported', message: 'upstream does not support this endpoint' },
+  529: { type: 'overloaded_error', message: 'Overloaded' },
+};
+
+const SIZE_TEXT = /The (request|message) size \(.*\) exceeds/;
+/** Headers about the failure that a client acts upon. */
+const KEPT = ['retry-after', 'retry-after-ms', 'x-should-retry'];
+
+export function translateCloudError(
+  { status, headers, body }: ErrorReply,
+  { project, requestId }: { readonly project: string; readonly requestId: string },
+): ErrorReply {
+  const { type, message } = copyOf(status, body, project);
+  const text = JSON.stringify({ type: 'error', request_id: requestId, error: { type, message } });
+  const kept = Object.entries(headers).filter(([name]) => KEPT.includes(name));
+  return {
+    status,
+    headers: { ...Object.fromEntries(kept), 'content-type': 'application/json;charset=utf-8' },
+    body: Buffer.from(text),
+  };
+}
+
+function copyOf(status: number, body: Buffer, project: string): Copy {
+  if (status === 400 || status === 413) {
+    const said = anthropicError(body);
+    if (said !== null) return { type: said.type, message: redact(said.message, project) };
+    if (status === 400 && SIZE_TEXT.test(body.toString())) return TOO_LONG;
+  }
+  return COPIES[status] ?? OTHER;
+}
+
+function anthropicError(body: Buffer): Copy | null {
+  const value = parseJson(body.toString());
+  if (!isObject(value) || value['type'] !== 'error' || !isObject(value['error'])) return null;
+  const { type, message } = value['error'];
+  return typeof type === 'string' && typeof message === 'string' ? { type, message } : null;
+}
+
+function redact(message: string, project: string): string {
+  return message
+    .replaceAll(/projects\/[^/\s"']+/g, 'projects/[redacted]')
+    .replaceAll(project, '[redacted]');
+}

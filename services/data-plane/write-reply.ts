@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http';
+import { MICRO_USD_PER_CENT } from '#shared/domain/money.ts';
+import { AppError } from '#shared/errors/app-error.ts';
+import type { SessionExchange } from '#shared/http/route.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import type { Gate } from './admit.ts';
+import type { ErrorReply } from './upstreams/upstream.ts';
+import {
+  type Blocked,
+  type Refusal,
+  renderBlocked,
+  renderBusy,
+  renderUnavailable,
+} from './usage-headers.ts';
+
+/** An upstream's refusal, whole. */
+export function writeReply(res: ServerResponse, { status, headers, body }: ErrorReply): void {
+  if (res.headersSent || res.destroyed) return;
+  res.writeHead(status, { ...headers, 'content-length': String(body.length) });
+  res.end(body);
+}
+
+export interface RefusalOptions {
+  readonly blockedMessage: string | null;
+  readonly nowMs: number;
+  readonly log: Log;
+}
+
+/** The answer to whoever was not admitted. @throws AppError for a revoked session. */
+export function writeRefusal(
+  exchange: SessionExchange,
+  gate: Exclude<Gate, { outcome: 'admitted' }>,
+  options: RefusalOptions,
+): void {
+  const { status, headers, body } = refusalFor(exchange, gate, options);
+  const type = { 'content-type': 'application/json;charset=utf-8' };
+  writeReply(exchange.res, {
+    status,
+    headers: { ...type, ...headers },
+    body: Buffer.from(JSON.stringify(body)),
+  });
+}
+
+function refusalFor(
+  { requestId, principal }: SessionExchange,
+  gate: Exclude<Gate, { outcome: 'admitted' }>,
+  { blockedMessage, nowMs, log }: RefusalOptions,
+): Refusal {
+  const about = { request_id: requestId, sub: principal.sub };
+  switch (gate.outcome) {
+    case 'revoked':
+      throw new AppError('unauthenticated', 'invalid token', { detail: 'the session is revoked' });
+    case 'busy':
+      return renderBusy({ nowMs, requestId });
+    case 'closed':
+      log.audit('spend.blocked', { ...about, cause: 'store_error' });
+      return renderUnavailable({ blockedMessage });
+    case 'blocked': {
+      const refusal: Blocked = renderBlocked(gate.admission, { nowMs, blockedMessage });
+      const { capId, period, capMicroUsd } = refusal.breach.limit;
+      log.audit('spend.blocked', {
+        ...about,
+        cause: 'over_limit',
+        cap_cents: Math.floor(capMicroUsd / MICRO_USD_PER_CENT),
+        source: gate.caps.find(({ id }) => id === capId)?.scope.type,
+        period,
+      });
+      return refusal;
+    }
+  }
+}

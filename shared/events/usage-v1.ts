@@ -1,0 +1,84 @@
+// `usage.v1` on the wire: one JSON object, checked at both ends. Changes are additive only, so a field
+// that this version does not know is dropped by a reader and never refused.
+
+import { z } from 'zod';
+import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
+import type { UsageEvent } from '#shared/domain/usage-event.ts';
+import { AppError } from '#shared/errors/app-error.ts';
+
+/** More tokens than any model reads or writes: what passes this is a fault, not a count. */
+const COUNT_MAX = 1_000_000_000;
+
+const count = z.int().min(0).max(COUNT_MAX);
+const millis = z.int().min(0);
+const text = z.string().max(4096);
+const nullableText = text.nullable();
+
+const usage = z.object({
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWrite5mTokens: count,
+  cacheWrite1hTokens: count,
+  webSearchRequests: count,
+  webFetchRequests: count,
+  codeExecutionRequests: count,
+  speed: z.enum(['standard', 'fast']),
+});
+
+const usageEvent = z.object({
+  version: z.literal(1),
+  id: z.uuid(),
+  timeMs: millis,
+  sub: z.string().min(1).max(4096),
+  email: nullableText,
+  name: nullableText,
+  groups: z.array(text).readonly(),
+  billingGroup: nullableText,
+  sessionId: nullableText,
+  agentId: nullableText,
+  clientVersion: nullableText,
+  requestedModel: text,
+  servedModel: text,
+  upstream: text,
+  provider: text,
+  region: nullableText,
+  usage,
+  priceBook: text,
+  priceRow: text,
+  costMicroUsd: millis.transform((value): MicroUsd => microUsd(value)),
+  status: z.int().min(0).max(999),
+  outcome: z.enum(['complete', 'aborted', 'orphaned']),
+  estimated: z.boolean(),
+  ttfbMs: millis.nullable(),
+  durationMs: millis,
+  requestId: text,
+  upstreamRequestId: nullableText,
+});
+
+/** The event as one line of JSON. @throws AppError `internal` for an event that breaks its own rules. */
+export function encodeUsageEvent(event: UsageEvent): string {
+  const checked = usageEvent.safeParse(event);
+  if (checked.success) return JSON.stringify(checked.data);
+  throw new AppError('internal', 'internal server error', {
+    detail: `not a usage.v1 event: ${faults(checked.error)}`,
+  });
+}
+
+/** @throws AppError `invalid_request` whose message names every field that is wrong. */
+export function decodeUsageEvent(data: string | Uint8Array): UsageEvent {
+  const line = typeof data === 'string' ? data : new TextDecoder().decode(data);
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new AppError('invalid_request', 'not a usage.v1 event: not JSON', { cause });
+  }
+  const checked = usageEvent.safeParse(value);
+  if (checked.success) return checked.data;
+  throw new AppError('invalid_request', `not a usage.v1 event: ${faults(checked.error)}`);
+}
+
+function faults(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+}
