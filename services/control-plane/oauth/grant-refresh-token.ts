@@ -26,23 +26,16 @@ const LEASE_POLL_MS = 100;
 type RefreshGrant = (token: string | null, exchange: Exchange) => Promise<TokenAnswer>;
 
 export function createRefreshGrant(deps: SignInDeps): RefreshGrant {
-  // Requests of this process that ask with the same token share one refresh.
-  const running = new Map<string, Promise<TokenAnswer>>();
+  // Requests of this process for the same family share the refresh that has its lease.
+  const leased = new Map<string, Promise<TokenAnswer>>();
   return async (token, exchange) => {
     if (token === null || token === '') return refuseToken('invalid_request');
     const name = deps.refreshTokens.parse(token);
     if (name === null) {
       return refuseRefresh(exchange, deps, { step: 'token_endpoint', err: 'unknown token' });
     }
-    const refresh = running.get(token) ?? start(token, name, exchange);
-    return answerInTime(refresh, deps);
+    return answerInTime(runRefresh(name, exchange, deps, leased), deps);
   };
-
-  function start(token: string, name: RefreshTokenName, exchange: Exchange) {
-    const refresh = runRefresh(name, exchange, deps).finally(() => running.delete(token));
-    running.set(token, refresh);
-    return refresh;
-  }
 }
 
 async function answerInTime(
@@ -68,23 +61,26 @@ async function runRefresh(
   name: RefreshTokenName,
   exchange: Exchange,
   deps: SignInDeps,
+  leased: Map<string, Promise<TokenAnswer>>,
 ): Promise<TokenAnswer> {
   const { grants, clock, session } = deps;
   const polls = Math.ceil((session.refreshAnswerSeconds * 1000) / LEASE_POLL_MS);
-  for (let poll = 0; poll <= polls; poll += 1) {
+  for (let poll = 0; poll < polls; poll += 1) {
+    if (poll > 0) await delay(LEASE_POLL_MS);
     const family = await grants.refreshFamily(name.familyId, clock.now());
     if (family === null) {
       return refuseRefresh(exchange, deps, { step: 'token_endpoint', err: 'session ended' });
     }
-    if (family.generation !== name.generation) return answerOld(name, family, exchange, deps);
-    const leased = await grants.leaseRefreshFamily(
-      family.id,
-      family.generation,
-      clock.now() + LEASE_MS,
-      clock.now(),
-    );
-    if (leased) return refreshLeased(family, exchange, deps);
-    await delay(LEASE_POLL_MS);
+    const { id, generation } = family;
+    if (generation !== name.generation) return answerOld(name, family, exchange, deps);
+    const underWay = leased.get(id);
+    if (underWay !== undefined) return underWay;
+    const untilMs = clock.now() + LEASE_MS;
+    if (await grants.leaseRefreshFamily(id, generation, untilMs, clock.now())) {
+      const refresh = refreshLeased(family, exchange, deps).finally(() => leased.delete(id));
+      leased.set(id, refresh);
+      return refresh;
+    }
   }
   return refuseToken('temporarily_unavailable');
 }
