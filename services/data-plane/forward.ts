@@ -11,10 +11,11 @@ import type { Departure } from './departure.ts';
 import { type Failure, failsOver, isOurCredential, verdictOn } from './failover.ts';
 import { type Metered, UNMETERED } from './meter.ts';
 import type { Candidate } from './plan.ts';
+import { prepareInTime } from './prepare-in-time.ts';
 import { openRelay, type Relay } from './relay.ts';
 import { clientHeaders } from './relay-headers.ts';
 import { readUpstreamIds, type UpstreamIds } from './upstream-ids.ts';
-import type { ErrorReply, PreparedRequest, Upstream, UpstreamRequest } from './upstreams/upstream.ts';
+import type { ErrorReply, UpstreamRequest } from './upstreams/upstream.ts';
 
 export interface ForwardOptions {
   readonly request: Omit<UpstreamRequest, 'upstreamModel'>;
@@ -104,11 +105,12 @@ async function tryOne(
   const { request, res, requestId, departure } = options;
   options.onProgress(candidate, null);
   const { upstream, upstreamModel } = candidate;
-  const prepared = await prepare(upstream, { ...request, upstreamModel }, options.ttfbMs);
+  const prepared = await prepareInTime(upstream, { ...request, upstreamModel }, options.ttfbMs);
   if (prepared instanceof Error) {
     return { result: { type: 'failed', reason: 'network', cause: prepared }, streamed: null };
   }
-  if (departure.left !== null) return { result: { type: 'cancelled', asked: false }, streamed: null };
+  if (departure.left !== null)
+    return { result: { type: 'cancelled', asked: false }, streamed: null };
   let answer: Answer | null = null;
   const attempt = startAttempt({
     dispatcher: deps.connections.to(prepared.origin),
@@ -133,23 +135,6 @@ async function tryOne(
   departure.listen(() => attempt.cancel());
   const result = await attempt.done;
   return { result, streamed: streamedFrom(answer, candidate) };
-}
-
-/** Credentials that do not come in time are none. */
-async function prepare(
-  upstream: Upstream,
-  request: UpstreamRequest,
-  waitMs: number,
-): Promise<PreparedRequest | Error> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no credentials in time')), waitMs);
-  try {
-    return await Promise.race([upstream.prepare(request), late]);
-  } catch (caught) {
-    return AppError.from(caught);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 interface Answer {
@@ -189,10 +174,9 @@ function warn(
     log.error(text, { upstream, status, request_id: requestId });
     return;
   }
-  const fields = { upstream, request_id: requestId };
   log.warn('upstream failed, trying next', {
-    ...fields,
-    ...(status === null ? {} : { status }),
-    ...(err === undefined ? {} : { err }),
+    upstream,
+    request_id: requestId,
+    ...(status === null ? { err } : { status }),
   });
 }

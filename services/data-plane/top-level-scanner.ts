@@ -22,16 +22,8 @@ export type Scanned =
   | { readonly outcome: 'broken' };
 
 /** Where the grammar of the top level stands. */
-type At =
-  | 'start'
-  | 'first_key'
-  | 'key'
-  | 'in_key'
-  | 'colon'
-  | 'value'
-  | 'in_value'
-  | 'after'
-  | 'end';
+type At = KeyAt | 'start' | 'colon' | 'value' | 'in_value' | 'after' | 'end';
+type KeyAt = 'first_key' | 'key' | 'in_key';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,0 +1,19 @@
+import { AppError } from '#shared/errors/app-error.ts';
+import type { PreparedRequest, Upstream, UpstreamRequest } from './upstreams/upstream.ts';
+
+/** Credentials that do not come in time are none: the error to fail over with. */
+export async function prepareInTime(
+  upstream: Upstream,
+  request: UpstreamRequest,
+  waitMs: number,
+): Promise<PreparedRequest | Error> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('no credentials in time')), waitMs);
+  try {
+    return await Promise.race([upstream.prepare(request), late]);
+  } catch (caught) {
+    return AppError.from(caught);
+  } finally {
+    clearTimeout(timer);
+  }
+}
