@@ -53,6 +53,7 @@ export function createAdminRoutes(deps: AdminDeps): Route[] {
       POST: async ({ who, exchange }) =>
         setCap(deps, who, parseCapBody(await readJson(exchange.req))),
     }),
+    route(deps, `${BASE}/`, {}),
     route(deps, `${BASE}/:id`, {
       GET: ({ id }) => readCap(deps, id),
       DELETE: ({ who, id, query }) => removeCap(deps, who, { id, query }),
