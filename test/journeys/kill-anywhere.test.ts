@@ -2,8 +2,6 @@
 // from the ledger, nothing is in it twice, and what was cut off is there as an estimate.
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDemoModel } from '../../services/demo/model.ts';
@@ -15,6 +13,7 @@ import {
   mintSession,
   startGateway,
 } from '../support/gateway.ts';
+import { readLedger } from '../support/ledger-file.ts';
 
 const REQUESTS = 200;
 const PARALLEL = 10;
@@ -24,13 +23,6 @@ interface Sent {
   readonly requestId: string;
   /** The client read the answer to its end. */
   readonly complete: boolean;
-}
-
-interface Recorded {
-  readonly requestId: string;
-  readonly outcome: string;
-  readonly estimated: boolean;
-  readonly costMicroUsd: number;
 }
 
 async function send(url: string, token: string, n: number): Promise<Sent | null> {
@@ -55,16 +47,6 @@ async function send(url: string, token: string, n: number): Promise<Sent | null>
   } catch (caught) {
     if (caught instanceof assert.AssertionError) throw caught;
     return null;
-  }
-}
-
-function readLedger(folder: string): Recorded[] {
-  const db = new DatabaseSync(join(folder, 'data/tallygate.db'), { readOnly: true });
-  try {
-    const rows = db.prepare('SELECT event FROM usage_event').all();
-    return rows.map((row) => JSON.parse(String(row['event'])) as Recorded);
-  } finally {
-    db.close();
   }
 }
 

@@ -3,6 +3,7 @@
 // A terminal sends no signal when a program has finished drawing, so waiting is polling here.
 
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const POLL_MS = 50;
-const END_DEADLINE_MS = 5_000;
+const END_DEADLINE_MS = 1_000;
 const SOCKET = 'tallygate';
 const SESSION = 'test';
 const CONFIG = ['set -g status off', 'set -g remain-on-exit on', 'set -s escape-time 0', ''];
@@ -84,8 +85,9 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
     });
   const waitForEnd = (deadlineMs: number) =>
     until(deadlineMs, 'the command did not end', screen, async () => {
-      const [dead, status] = (await about('#{pane_dead} #{pane_dead_status}')).split(' ');
-      return dead === '1' ? Number(status) : undefined;
+      // The pane is dead when its pty closes; the status comes with the process, a moment later.
+      const status = await about('#{?pane_dead,#{pane_dead_status},}');
+      return status === '' ? undefined : Number(status);
     });
   const press = async (...keys: string[]) => {
     await tmux('send-keys', '-t', SESSION, ...keys);
@@ -136,9 +138,11 @@ async function ended(pid: number): Promise<void> {
   }
 }
 
+/** One that is dead and only waits to be reaped does not live, although signals still reach it. */
 function lives(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
