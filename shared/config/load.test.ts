@@ -163,7 +163,11 @@ test('doubtful values boot with a warning that names them', () => {
 listen: { public_url: "http://gw.example.com/base/" }
 oidc: { issuer: http://idp.example.com, client_id: t, client_secret: s, use_pkce: false }
 session: { ttl_hours: 1000 }
-upstreams: [{ provider: anthropic, base_url: "http://proxy.example.com/", forward_user_identity: true, auth: { api_key: k } }]
+upstreams:
+  - provider: anthropic
+    base_url: "http://proxy.example.com/"
+    forward_user_identity: true
+    auth: { api_key: k }
 models: [{ id: m, upstream_model: { anthropic: x } }, { id: M, upstream_model: { anthropic: x } }]
 admin: {}
 pricing: { multiplier: 1.5 }

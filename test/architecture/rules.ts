@@ -30,7 +30,12 @@ export const COMPOSITION_ROOT: readonly string[] = [
 /** npm packages and who may import them at all. What is not here may not be imported. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   express: ['shared/http/'],
-  undici: ['services/data-plane/', 'services/control-plane/telemetry/', 'test/'],
+  undici: [
+    'services/data-plane/',
+    'services/control-plane/telemetry/',
+    'services/control-plane/login/',
+    'test/',
+  ],
   jose: ['shared/identity/', 'services/control-plane/', 'services/demo/', 'test/'],
   'openid-client': ['services/control-plane/login/'],
   'oidc-provider': ['services/demo/'],

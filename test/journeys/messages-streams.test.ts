@@ -7,12 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import { TEST_TOKEN } from '../support/http.ts';
-import {
-  anthropicAt,
-  openMessagesGateway,
-  PROMPT,
-  standing,
-} from '../support/messages-gateway.ts';
+import { anthropicAt, openMessagesGateway, PROMPT, standing } from '../support/messages-gateway.ts';
 import {
   answerEvents,
   openFakeUpstream,

@@ -7,9 +7,9 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import { TEST_PRINCIPAL, TEST_TOKEN } from '../support/http.ts';
 import {
   anthropicAt,
-  MODEL,
   type MessagesGateway,
   type MessagesGatewayOptions,
+  MODEL,
   openMessagesGateway,
   PROMPT,
   standing,

@@ -1,16 +1,16 @@
 // The Messages routes behind the real app on a real server, over a quota store in process and a bus
 // that keeps what it was given.
 
-import { createCatalogue } from '#shared/domain/catalogue.ts';
+import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
+import { createSecret } from '#shared/config/secret.ts';
 import type { Cap } from '#shared/domain/cap.ts';
+import { createCatalogue } from '#shared/domain/catalogue.ts';
 import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
-import { createSecret } from '#shared/config/secret.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
-import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
-import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
 import type { MessagesSettings } from '../../services/data-plane/messages-deps.ts';
+import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
 import { createAnthropicUpstream } from '../../services/data-plane/upstreams/anthropic.ts';
 import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
 import { createTestClock, type TestClock } from './clock.ts';

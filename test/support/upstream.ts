@@ -137,8 +137,7 @@ export function sendJson(
 }
 
 /** Streams or answers whole, as the request asks. */
-const asAsked: Behaviour = (res, seen) =>
-  (isStream(seen) ? streams() : answers())(res, seen);
+const asAsked: Behaviour = (res, seen) => (isStream(seen) ? streams() : answers())(res, seen);
 
 function isStream({ path, body }: SeenRequest): boolean {
   return path.includes(':streamRawPredict') || /"stream":\s*true/.test(body);
