@@ -60,6 +60,16 @@ export interface QuotaStore extends AsyncDisposable {
   /** Replaces the cap table. A table that is not newer is ignored. */
   publishCaps(table: CapTable): Promise<void>;
 
+  /**
+   * False where the store lost its memory, or never had one: until `markWhole`, `admit` and
+   * `isRevoked` throw `unavailable`, for nobody could say who is revoked or what was spent. All
+   * else works, so that nothing settled meanwhile is lost.
+   */
+  isWhole(): Promise<boolean>;
+
+  /** Revocations, caps and the ledger's totals have been written: the store may answer again. */
+  markWhole(): Promise<void>;
+
   /** Where accounts stand in the current buckets; an account never seen stands at zero. */
   spend(accounts: readonly AccountId[], nowMs: number): Promise<AccountSpend[]>;
 

@@ -30,6 +30,16 @@ export const COMPOSITION_ROOT: readonly string[] = [
 /** npm packages and who may import them at all. What is not here may not be imported. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   express: ['shared/http/'],
+  ioredis: [
+    'shared/adapters/quota-store/redis',
+    'shared/adapters/job-runner/bullmq',
+    'services/wiring/',
+    'test/',
+  ],
+  bullmq: ['shared/adapters/job-runner/bullmq'],
+  pg: ['shared/adapters/sql/', 'test/'],
+  '@google-cloud/pubsub': ['shared/adapters/usage-bus/pubsub', 'test/'],
+  '@google-cloud/firestore': ['shared/adapters/firestore/', 'test/'],
   undici: [
     'services/data-plane/',
     'services/control-plane/telemetry/',

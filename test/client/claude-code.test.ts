@@ -25,14 +25,13 @@ import {
 } from '../support/identity-provider.ts';
 import { eventually } from '../support/inbox.ts';
 import { readLedger } from '../support/ledger-file.ts';
+import { skipUnless } from '../support/needed.ts';
 import { attributesAt } from '../support/otlp-wire.ts';
 import { findTmux } from '../support/terminal.ts';
 import { type ClaudeCode, openClaudeCode } from './claude-code.ts';
 
 const [client, tmux] = await Promise.all([findClaudeCode(), findTmux()]);
-const reasons = [client, tmux].flatMap((found) => (found.available ? [] : [found.reason]));
-const skip = reasons.length === 0 ? false : reasons.join('; ');
-if (skip !== false && process.env['CI'] === 'true') throw new Error(skip);
+const skip = skipUnless(client, tmux);
 
 const NOTICE = 'Use of this system is monitored.';
 const BLOCKED_MESSAGE = 'ask #platform for more';

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { skipUnless } from './needed.ts';
 import { findTmux, openTerminal } from './terminal.ts';
 
 const DEADLINE_MS = 10_000;
-const found = await findTmux();
-const skip = found.available ? false : found.reason;
+const skip = skipUnless(await findTmux());
 const env = { PATH: '/usr/bin:/bin', SECRET_OF_THE_TEST: 'mine' };
 
 test('a terminal types into a command, shows its screen and reports its end', {

@@ -9,16 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Found } from './needed.ts';
 
 const POLL_MS = 50;
 const END_DEADLINE_MS = 1_000;
 const SOCKET = 'tallygate';
 const SESSION = 'test';
 const CONFIG = ['set -g status off', 'set -g remain-on-exit on', 'set -s escape-time 0', ''];
-
-export type FoundTmux =
-  | { readonly available: true }
-  | { readonly available: false; readonly reason: string };
 
 export interface TerminalOptions {
   readonly command: readonly [string, ...string[]];
@@ -46,7 +43,7 @@ export interface Terminal extends AsyncDisposable {
 
 const run = promisify(execFile);
 
-export async function findTmux(): Promise<FoundTmux> {
+export async function findTmux(): Promise<Found> {
   return run('tmux', ['-V']).then(
     () => ({ available: true }),
     () => ({ available: false, reason: 'tmux is not installed (Debian: apt-get install tmux)' }),

@@ -130,6 +130,10 @@ export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions
       reports.publishCaps(state, table);
     },
 
+    // It lives and dies with its process, which restores it before the first request.
+    isWhole: async () => true,
+    markWhole: async () => {},
+
     async spend(accounts, nowMs) {
       assertOpen();
       return reports.spend(state, accounts, nowMs);

@@ -19,6 +19,8 @@ export interface QuotaStoreSuite {
   readonly open: () => Promise<QuotaStore>;
   /** Closes the instance and opens what it left behind; absent: nothing survives, and that is tested. */
   readonly reopen?: (closed: QuotaStore) => Promise<QuotaStore>;
+  /** Makes an open store lose its memory; absent: it cannot, and is always whole. */
+  readonly forget?: (store: QuotaStore) => Promise<void>;
 }
 
 // A Tuesday: day, week and month of it differ in their next change.
@@ -292,6 +294,49 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       assert.deepEqual(await ids(next.outbox(NOW, 10)), survived ? [settled.id] : []);
       const [daily] = await next.spend([userAccount('dana')], NOW);
       assert.equal(daily?.pendingMicroUsd, survived ? cents(3) : 0);
+    });
+  });
+
+  describe(`QuotaStore ${name}: loss of memory`, () => {
+    const { forget } = suite;
+    if (forget === undefined) {
+      it('is whole from the start', async () => {
+        await using store = await open();
+        assert.equal(await store.isWhole(), true);
+        await store.markWhole();
+        assert.equal(await store.isWhole(), true);
+      });
+      return;
+    }
+
+    it('refuses to say who is admitted until it is whole again', async () => {
+      await using store = await open();
+      await forget(store);
+      assert.equal(await store.isWhole(), false);
+      await assert.rejects(store.admit(ask()), { code: 'unavailable' });
+      await assert.rejects(store.isRevoked(ask().session), { code: 'unavailable' });
+      await store.markWhole();
+      assert.equal(await store.isWhole(), true);
+      assert.equal((await store.admit(ask())).outcome, 'admitted');
+    });
+
+    it('keeps what is settled and written before it is whole', async () => {
+      await using store = await open();
+      await forget(store);
+      const request = ask();
+      assert.equal(await store.settle(settleRequest(request, cents(3))), 'settled');
+      await store.publishCaps({ version: 7, caps: [userCap('dana', cents(10), 'monthly')] });
+      await store.markWhole();
+      assert.equal((await store.admit(ask())).outcome, 'stale');
+      const admission = await store.admit(ask({ capsVersion: 7 }));
+      assert.equal(
+        admission.outcome === 'admitted' && admission.standings[0]?.spentMicroUsd,
+        cents(3),
+      );
+      assert.deepEqual(
+        (await store.outbox(NOW, 10)).map(({ id }) => id),
+        [request.id],
+      );
     });
   });
 }
