@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -62,14 +62,20 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
   };
   const size = ['-x', String(columns), '-y', String(rows)];
   const clean = ['env', '-u', 'TMUX', '-u', 'TMUX_PANE', '-u', 'TMUX_TMPDIR'];
+  // tmux can miss the end of a short command; a shell around it does not.
+  const statusFile = join(directory, 'status');
+  const told = ['sh', '-c', 'file=$1; shift; "$@"; echo $? >"$file"', 'sh', statusFile];
   const start = ['new-session', '-d', '-s', SESSION, ...size, '-c', cwd, '--'];
-  await tmux(...start, ...clean, 'TERM=xterm-256color', ...command).catch(async (error) => {
-    await rm(directory, { recursive: true, force: true });
-    throw error;
-  });
+  await tmux(...start, ...told, ...clean, 'TERM=xterm-256color', ...command).catch(
+    async (error) => {
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    },
+  );
   const about = async (format: string) =>
     (await tmux('display-message', '-p', '-t', SESSION, format)).trim();
   const pids = (await about('#{pane_pid} #{pid}')).split(' ').map(Number);
+  const [panePid = 0] = pids;
 
   const screen = async () => {
     const raw = await tmux('capture-pane', '-p', '-t', SESSION);
@@ -82,8 +88,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
     });
   const waitForEnd = (deadlineMs: number) =>
     until(deadlineMs, 'the command did not end', screen, async () => {
-      // The pane is dead when its pty closes; the status comes with the process, a moment later.
-      const status = await about('#{?pane_dead,#{pane_dead_status},}');
+      const status = await readFile(statusFile, 'utf8').catch(() => '');
       return status === '' ? undefined : Number(status);
     });
   const press = async (...keys: string[]) => {
@@ -95,6 +100,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
   const close = async () => {
     await tmux('kill-server').catch(() => undefined);
     await Promise.all(pids.map(ended));
+    killGroup(panePid);
     await rm(directory, { recursive: true, force: true });
   };
   return {
@@ -124,6 +130,15 @@ async function until<T>(
       throw new Error(`${complaint} within ${deadlineMs} ms; it shows:\n${seen}`);
     }
     await pause(POLL_MS);
+  }
+}
+
+/** Whoever ignored the hangup of its terminal. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody did.
   }
 }
 
