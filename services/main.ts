@@ -8,13 +8,16 @@ import { systemClock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { createLog, LOG_LEVELS } from '#shared/telemetry/pino-log.ts';
-import { type GatewayOptions, openGateway } from './wiring/gateway.ts';
+import { openGateway } from './wiring/gateway.ts';
+import type { GatewayOptions } from './wiring/gateway-options.ts';
+import { PLANES, type Plane } from './wiring/plane.ts';
 import { VERSION } from './wiring/version.ts';
 
 const USAGE = `Tallygate ${VERSION}
 
   npm start                             the demo: sign-in, model and gateway on this machine
   npm start -- --config gateway.yaml    the gateway that the file describes
+    [--plane data | control | all]      one half of it; default: all
   npm start -- config check FILE        tells every fault of a file, starts nothing
 
 Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
@@ -30,7 +33,11 @@ async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      config: { type: 'string' },
+      plane: { type: 'string', default: 'all' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help === true) {
     process.stdout.write(USAGE);
@@ -43,7 +50,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const log = createLog({ level: logLevel(), format: logFormat(), clock: systemClock });
-  return values.config === undefined ? runDemo(log) : runGateway(values.config, log);
+  const plane = PLANES.find((known) => known === values.plane);
+  if (plane === undefined || (values.config === undefined && plane !== 'all')) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  return values.config === undefined ? runDemo(log) : runGateway(values.config, plane, log);
 }
 
 function checkConfig(file: string): number {
@@ -56,8 +68,8 @@ function checkConfig(file: string): number {
   return 0;
 }
 
-async function runGateway(path: string, log: Log): Promise<number> {
-  return run({ source: { path }, env, drainMs: drainMs(), clock: systemClock, log }, path);
+async function runGateway(path: string, plane: Plane, log: Log): Promise<number> {
+  return run({ source: { path }, plane, env, drainMs: drainMs(), clock: systemClock, log }, path);
 }
 
 async function runDemo(log: Log): Promise<number> {
@@ -75,13 +87,16 @@ async function runDemo(log: Log): Promise<number> {
   });
   const options = {
     source: { text: demo.text },
+    plane: 'all' as const,
     env: { ...env, ...demo.env },
     drainMs: drainMs(),
     clock: systemClock,
     log,
   };
   // Awaited here: the demo is disposed when this function returns.
-  return await run(options, 'infra/demo.gateway.yaml', async ({ admin, quota }) => {
+  return await run(options, 'infra/demo.gateway.yaml', async ({ control }) => {
+    if (control === null) return;
+    const { admin, quota } = control;
     await seedDemoCaps(admin, systemClock);
     await quota.publishCaps(await admin.capTable());
     process.stdout.write(demoHints(demo));
@@ -106,6 +121,7 @@ async function run(
   process.on('SIGHUP', () => gateway.reload());
   const { listen } = gateway.config;
   log.info('listening', {
+    plane: options.plane,
     url: listen.public_url ?? `http://${listen.host}:${gateway.port}`,
     port: gateway.port,
     version: VERSION,

@@ -1,6 +1,7 @@
 // What the control plane does off the request path: ledgering, telemetry delivery, jobs.
 
 import type { Clock } from '#shared/domain/clock.ts';
+import { AppError } from '#shared/errors/app-error.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
 import type { JobRunner } from '#shared/ports/job-runner.ts';
@@ -9,7 +10,8 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { RetentionWindows } from './jobs/retention.ts';
-import { jobTable } from './jobs/schedule.ts';
+import { type JobDeps, jobTable } from './jobs/schedule.ts';
+import { sweepReservations } from './jobs/sweep-reservations.ts';
 import { restoreQuota } from './restore.ts';
 import { createOtlpExporter, type TelemetryDestination } from './telemetry/otlp-exporter.ts';
 import { createTelemetryRelay } from './telemetry/relay.ts';
@@ -25,6 +27,7 @@ export interface BackgroundDeps {
   /** Those of the configuration in force. */
   readonly destinations: () => readonly TelemetryDestination[];
   readonly windows: () => RetentionWindows;
+  readonly everySeconds: JobDeps['everySeconds'];
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,13 +38,17 @@ const RECORD_IN_FLIGHT_MAX = 500;
 const EXPORT_TIMEOUT_MS = 10_000;
 
 /**
- * Resolves when the quota store knows what it must know before the first request; from then on
- * events are ledgered and jobs run. Disposing finishes what is in work.
+ * From now on events are ledgered and jobs run. Resolves when the quota store knows what it must know
+ * before the first request, or when it turned out to be away: then the job of that name goes on
+ * trying. Disposing finishes what is in work.
  */
 export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposable> {
+  const { log } = deps;
   const ingest = createUsageIngest(deps);
-  const boot = new AbortController();
-  await restoreQuota({ ...deps, ingest }, boot.signal);
+  const jobDeps = { ...deps, ingest };
+  await restoreQuota(jobDeps, new AbortController().signal).catch((caught: unknown) => {
+    log.warn('the quota store cannot be restored yet', { err: AppError.from(caught) });
+  });
 
   const opened = new AsyncDisposableStack();
   opened.use(
@@ -58,8 +65,8 @@ export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposa
       export: createOtlpExporter({ userAgent: deps.userAgent, timeoutMs: EXPORT_TIMEOUT_MS }),
     }),
   );
-  for (const job of jobTable(deps)) await deps.jobs.schedule(job);
+  for (const job of jobTable(jobDeps)) await deps.jobs.schedule(job);
   // What died with the process before this one is billed now, not at the first tick.
-  await deps.jobs.runNow('orphans');
+  await sweepReservations(jobDeps, new AbortController().signal).catch(() => undefined);
   return opened;
 }

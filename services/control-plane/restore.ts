@@ -1,6 +1,11 @@
-// A quota store that starts empty (in process) or lost its memory must know, before the first
-// request: what was settled but not ledgered, who is revoked, which caps hold, what was spent.
+// A quota store that starts empty (in process) or lost its memory (Redis) must know, before it
+// answers again: what was settled but not ledgered, who is revoked, which caps hold, what was spent.
+//
+// Traffic goes on meanwhile, so an account that always has something pending may never stand still
+// long enough to be corrected. It is tried again a few times; what is left then counts too low until
+// the next recompute, which is told.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '#shared/domain/clock.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
@@ -15,19 +20,34 @@ export interface RestoreDeps extends RecomputeDeps {
 }
 
 const BATCH = 100;
+const ROUNDS_MAX = 10;
+const ROUND_PAUSE_MS = 300;
 
+/** Does nothing where the store is whole. @throws AppError `unavailable` when a store is away. */
 export async function restoreQuota(deps: RestoreDeps, signal: AbortSignal): Promise<void> {
-  const { quota, grants, admin, clock } = deps;
-  for (const revocation of await grants.revocations(clock.now())) await quota.revoke(revocation);
+  const { quota, grants, admin, clock, log } = deps;
+  if (await quota.isWhole()) return;
+  const startedMs = clock.now();
+  for (const revocation of await grants.revocations(startedMs)) await quota.revoke(revocation);
   await quota.publishCaps(await admin.capTable());
-  await ledgerOutbox(deps);
-  await recomputeQuota(deps, signal);
+  await ledgerOutbox(deps, startedMs);
+  let left = await recomputeQuota(deps, signal);
+  for (let round = 1; left > 0 && round < ROUNDS_MAX && !signal.aborted; round += 1) {
+    await pause(ROUND_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    left = await recomputeQuota(deps, signal);
+  }
+  if (signal.aborted) return;
+  await quota.markWhole();
+  log.info('the quota store is whole', { restored_in_ms: clock.now() - startedMs, left });
 }
 
 /** Straight into the ledger, so that nothing is pending when the totals are taken over. */
-async function ledgerOutbox({ quota, ingest, clock }: RestoreDeps): Promise<void> {
+async function ledgerOutbox(
+  { quota, ingest }: Pick<RestoreDeps, 'quota' | 'ingest'>,
+  settledBeforeMs: number,
+): Promise<void> {
   for (;;) {
-    const entries = await quota.outbox(clock.now(), BATCH);
+    const entries = await quota.outbox(settledBeforeMs, BATCH);
     if (entries.length === 0) return;
     const { dead = [] } = await ingest(
       entries.map(({ id, event }) => ({ id, data: Buffer.from(event), attributes: {} })),

@@ -15,12 +15,12 @@ import { type Admission, EMPTY_CAPS, type Limit, type Standing } from '#shared/d
 import { AppError } from '#shared/errors/app-error.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { RESERVATION_TTL_MS } from './live-requests.ts';
 
 export interface AdmitSettings {
   readonly capsEnabled: boolean;
   readonly groupLimitMode: GroupLimitMode;
   readonly failClosedOnError: boolean;
+  readonly reservationTtlMs: number;
 }
 
 export interface AdmitQuery {
@@ -108,7 +108,7 @@ function request(query: AdmitQuery, capsVersion: number, caps: readonly Cap[]) {
     accounts: [account],
     limits,
     reserveMicroUsd,
-    reserveUntilMs: nowMs + RESERVATION_TTL_MS,
+    reserveUntilMs: nowMs + query.settings.reservationTtlMs,
     draft,
   };
 }

@@ -1,41 +1,40 @@
 // The end of every request: what is owed becomes a usage event, the reservation becomes pending, the
-// bus gets a copy. Nothing here can reach the client, and nothing is lost while the process lives:
-// what fails is tried again until one of the two has it. Holds texts and amounts, never a request.
+// bus gets a copy. Nothing here can reach the client, and nothing is lost: what neither the quota
+// store nor the bus takes waits in the spool, and in memory when even the disk refuses it. Holds
+// texts and amounts, never a request.
 
 import type { AccountId } from '#shared/domain/account.ts';
-import type { Clock } from '#shared/domain/clock.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
-import type { QuotaStore } from '#shared/ports/quota-store.ts';
-import type { UsageBus } from '#shared/ports/usage-bus.ts';
-import type { Log } from '#shared/telemetry/log.ts';
+import type { SpoolEntry, UsageSpool } from '#shared/ports/usage-spool.ts';
+import { type HandOverDeps, handOver, note, settle } from './hand-over.ts';
 
-export interface EmitterDeps {
-  readonly quota: Pick<QuotaStore, 'settle' | 'release'>;
-  readonly bus: Pick<UsageBus, 'publish'>;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface EmitterDeps extends HandOverDeps {
+  readonly spool: UsageSpool;
   /** Waits before a retry; real time unless a test says otherwise. */
   readonly pause?: (ms: number) => Promise<void>;
 }
 
-export interface Emitter {
+export interface Emitter extends Disposable {
   /** Settles and publishes in the background. */
   emit(event: UsageEvent, accounts: readonly AccountId[]): void;
   /** Drops a reservation in the background: nothing was owed. */
   release(id: string): void;
   /** Background work of others that ends in one of the two, so that `flush` waits for it. */
   track(work: Promise<void>): void;
-  /** Resolves when everything handed over so far is settled or released. */
+  /** Resolves when everything handed over so far is settled, released or in the spool. */
   flush(): Promise<void>;
 }
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
+/** What only the counters wait for is given up after so many: recompute repairs them. */
+const COUNTER_TRIES = 6;
+const DRAIN_EVERY_MS = 2_000;
 
 export function createEmitter(deps: EmitterDeps): Emitter {
-  const { log } = deps;
+  const { log, spool } = deps;
   const work = new Set<Promise<void>>();
 
   function track(started: Promise<void>): void {
@@ -47,13 +46,18 @@ export function createEmitter(deps: EmitterDeps): Emitter {
     work.add(guarded);
   }
 
+  const drain = setInterval(() => {
+    if (spool.size() > 0) void drainSpool(deps);
+  }, DRAIN_EVERY_MS).unref();
   return {
     emit: (event, accounts) => track(deliver(deps, event, accounts)),
-    release: (id) => track(persist(deps, 'release', id, () => deps.quota.release(id))),
+    release: (id) =>
+      track(attempt(deps, 'release', id, COUNTER_TRIES, () => deps.quota.release(id))),
     track,
     async flush() {
       while (work.size > 0) await Promise.all(work);
     },
+    [Symbol.dispose]: () => clearInterval(drain),
   };
 }
 
@@ -62,58 +66,57 @@ async function deliver(
   event: UsageEvent,
   accounts: readonly AccountId[],
 ): Promise<void> {
-  const { id, timeMs, costMicroUsd } = event;
-  const line = encodeUsageEvent(event);
-  const settle = () =>
-    deps.quota.settle({
-      id,
-      nowMs: deps.clock.now(),
-      chargedAtMs: timeMs,
-      accounts,
-      amountMicroUsd: costMicroUsd,
-      event: line,
-    });
-  const publish = () =>
-    deps.bus.publish('usage.v1', { id, data: Buffer.from(line), attributes: {} });
-  const answer = await settle().catch((err: unknown) => AppError.from(err));
-  // An orphan sweep, or an earlier try whose answer was lost: the outbox has the event.
-  if (answer === 'duplicate') return;
-  if (answer === 'settled') {
-    await publish().catch((err: unknown) => {
-      // The outbox has it and the relay job publishes it again.
-      log(deps, 'publish', id, AppError.from(err));
-    });
+  const entry: SpoolEntry = { id: event.id, accounts, event: encodeUsageEvent(event) };
+  const handed = await handOver(deps, entry).catch(() => null);
+  if (handed === 'settled') return;
+  if (handed === 'published') {
+    await attempt(deps, 'settle', entry.id, COUNTER_TRIES, () => settle(deps, entry));
     return;
   }
-  log(deps, 'settle', id, answer);
-  await Promise.all([
-    persist(deps, 'publish', id, publish),
-    persist(deps, 'settle', id, async () => {
-      await settle();
+  await attempt(deps, 'spool', entry.id, Number.POSITIVE_INFINITY, () =>
+    deps.spool.append(entry).catch(async (caught: unknown) => {
+      // The disk refuses: whoever takes it first.
+      await handOver(deps, entry).catch(() => {
+        throw caught;
+      });
     }),
-  ]);
+  );
 }
 
-async function persist(
+/** Tries with growing pauses; after `tries` it is told and left. */
+async function attempt(
   deps: EmitterDeps,
   what: string,
   id: string,
-  attempt: () => Promise<void>,
+  tries: number,
+  work: () => Promise<unknown>,
 ): Promise<void> {
   const pause = deps.pause ?? pauseMs;
-  for (let waitMs = FIRST_PAUSE_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS)) {
+  let waitMs = FIRST_PAUSE_MS;
+  for (let nth = 1; ; nth += 1) {
     try {
-      await attempt();
+      await work();
       return;
     } catch (caught) {
-      log(deps, what, id, AppError.from(caught));
+      note(deps.log, what, id, AppError.from(caught));
+      if (nth >= tries) return;
       await pause(waitMs);
+      waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS);
     }
   }
 }
 
-function log(deps: EmitterDeps, what: string, id: string, err: AppError): void {
-  deps.log.warn('usage waits: its store or its bus did not take it', { what, event_id: id, err });
+async function drainSpool(deps: EmitterDeps): Promise<void> {
+  const { spool, log } = deps;
+  try {
+    const taken = await spool.drain(async (entry) => {
+      await handOver(deps, entry);
+    });
+    if (taken > 0) log.info('usage in the spool was delivered', { entries: taken });
+  } catch (caught) {
+    const fields = { entries: spool.size(), err: AppError.from(caught) };
+    log.warn('usage still waits in the spool of this machine', fields);
+  }
 }
 
 function pauseMs(ms: number): Promise<void> {

@@ -26,27 +26,27 @@ export interface LiveRequests extends AsyncDisposable {
   drain(waitMs: number): Promise<void>;
 }
 
-/** How long a reservation outlives its last sign of life. */
-export const RESERVATION_TTL_MS = 60_000;
-const EXTEND_EVERY_MS = 15_000;
+/** Of a reservation's life, so that three signs of life may go astray. */
+const EXTEND_EVERY_PART = 4;
 /** Extensions in flight at once: a thousand streams must not burst upon the store. */
 const BATCH = 64;
 
-export function openLiveRequests({
-  quota,
-  clock,
-  log,
-}: {
+export interface LiveRequestsDeps {
   readonly quota: Pick<QuotaStore, 'extend'>;
+  /** Asked at every turn, so that a reload holds from the next one. */
+  readonly settings: () => { readonly reservationTtlMs: number };
   readonly clock: Clock;
   readonly log: Log;
-}): LiveRequests {
+}
+
+export function openLiveRequests(deps: LiveRequestsDeps): LiveRequests {
+  const { quota, settings, clock, log } = deps;
   const open = new Map<string, LiveRequest>();
   let emptied: (() => void) | null = null;
 
   async function extendOne(request: LiveRequest): Promise<void> {
     try {
-      const reserveUntilMs = clock.now() + RESERVATION_TTL_MS;
+      const reserveUntilMs = clock.now() + settings().reservationTtlMs;
       const answer = await quota.extend({ id: request.id, reserveUntilMs, ...request.progress() });
       if (answer === 'gone' && open.has(request.id)) {
         log.debug('a reservation was gone before its request ended', { event_id: request.id });
@@ -66,7 +66,14 @@ export function openLiveRequests({
     }
   }
 
-  const timer = setInterval(() => void extendAll(), EXTEND_EVERY_MS).unref();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  const schedule = (): void => {
+    if (isClosed) return;
+    const waitMs = settings().reservationTtlMs / EXTEND_EVERY_PART;
+    timer = setTimeout(() => void extendAll().finally(schedule), waitMs).unref();
+  };
+  schedule();
   return {
     add: (request) => void open.set(request.id, request),
     remove(id) {
@@ -88,7 +95,8 @@ export function openLiveRequests({
       clearTimeout(late);
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      isClosed = true;
+      clearTimeout(timer);
     },
   };
 }

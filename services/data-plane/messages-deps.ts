@@ -8,6 +8,7 @@ import type { PriceBook } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
+import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { ReservationMode } from './reservation.ts';
 import type { Upstream } from './upstreams/upstream.ts';
@@ -23,6 +24,8 @@ export interface MessagesSettings {
   readonly maxRequestBytes: number;
   /** False without an admin block: nobody is capped, everything is counted. */
   readonly capsEnabled: boolean;
+  /** How long a reservation outlives the last sign of life of its data plane. */
+  readonly reservationTtlMs: number;
   /** The key in `tags` that names a billing group; then no upstream gets tags. */
   readonly billingGroupTag?: string | null;
 }
@@ -30,6 +33,7 @@ export interface MessagesSettings {
 export interface MessagesDeps {
   readonly quota: QuotaStore;
   readonly bus: Pick<UsageBus, 'publish'>;
+  readonly spool: UsageSpool;
   readonly policy: () => { mayUse(principal: Principal, requestedModel: string): boolean };
   readonly catalogue: () => Catalogue;
   readonly priceBook: () => PriceBook;

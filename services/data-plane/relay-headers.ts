@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 export type HeaderList = string[];
 
 /** Never passed on, whatever a list says. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',

@@ -44,6 +44,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
       await emitter.flush();
     },
     async [Symbol.asyncDispose]() {
+      emitter[Symbol.dispose]();
       await live[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
     },

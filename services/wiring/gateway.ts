@@ -1,34 +1,26 @@
-// The whole gateway in one process: stores, background, listener; reload; close in reverse.
+// One process of the gateway: stores, background, listener; reload; close in reverse. Which planes it
+// has is its `plane`; the rest is the same.
 
 import type { RequestListener } from 'node:http';
 import type { Fault } from '#shared/config/fault.ts';
-import { type ConfigSource, type LoadResult, loadConfig } from '#shared/config/load.ts';
-import { restartNeeded } from '#shared/config/restart-needed.ts';
+import { type LoadResult, loadConfig } from '#shared/config/load.ts';
 import type { GatewayConfig } from '#shared/config/schema.ts';
-import { watchConfig } from '#shared/config/watch.ts';
-import type { Clock } from '#shared/domain/clock.ts';
-import { AppError } from '#shared/errors/app-error.ts';
 import { openHttpServer } from '#shared/http/server.ts';
-import type { Log } from '#shared/telemetry/log.ts';
 import { openBackground } from '../control-plane/background.ts';
-import { createMessagesRoutes } from '../data-plane/routes.ts';
 import { createApp } from './app.ts';
+import { createControlPlane } from './control-plane.ts';
+import { openDataPlane } from './data-plane.ts';
+import type { GatewayOptions } from './gateway-options.ts';
 import { healthChecks } from './health-checks.ts';
-import { openSessions } from './sessions.ts';
+import { hasControlPlane, type Plane } from './plane.ts';
+import { planeFaults } from './plane-faults.ts';
+import { openReload, type Reload } from './reload.ts';
+import { openSessions, openVerifier } from './sessions.ts';
 import { retentionWindows, telemetryDestinations } from './slices.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
-import { openStores, type Stores } from './stores.ts';
+import { type ControlStores, openStores, type Stores } from './stores.ts';
 import { readTls } from './tls.ts';
 import { VERSION } from './version.ts';
-
-export interface GatewayOptions {
-  readonly source: ConfigSource;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** How long open requests may go on after a stop is asked for. */
-  readonly drainMs: number;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
@@ -46,6 +38,8 @@ export type Opened =
 export async function openGateway(options: GatewayOptions): Promise<Opened> {
   const loaded = loadConfig(options.source, options);
   if (!loaded.ok) return loaded;
+  const faults = planeFaults(loaded.config, options.plane);
+  if (faults.length > 0) return { ok: false, faults };
   const opened = new AsyncDisposableStack();
   try {
     return { ok: true, gateway: await open(options, loaded, opened) };
@@ -60,104 +54,93 @@ async function open(
   loaded: LoadResult & { ok: true },
   opened: AsyncDisposableStack,
 ): Promise<Gateway> {
-  const { clock, log, source } = options;
-  let current = createSnapshot(loaded.config, clock, log);
-  let faults: readonly Fault[] = [];
-  logLoaded(options, loaded);
-
-  const stores = opened.use(await openStores(loaded.config, clock, log));
-  opened.use(
-    await openBackground({
-      ...stores,
-      destinations: () => telemetryDestinations(current.config),
-      windows: () => retentionWindows(current.config),
-      userAgent: `tallygate/${VERSION}`,
-      clock,
-      log,
+  const { clock, log, plane } = options;
+  const { config } = loaded;
+  const reload: Reload = opened.use(
+    openReload(options, loaded, {
+      snapshotOf: (next) => createSnapshot(next, clock, log),
+      listenerOf: (snapshot) => build(snapshot),
     }),
   );
-  const messages = opened.use(
-    createMessagesRoutes({
-      quota: stores.quota,
-      bus: stores.bus,
-      policy: () => current.policies,
-      catalogue: () => current.catalogue,
-      priceBook: () => current.priceBook,
-      upstreams: () => current.upstreams,
-      settings: () => current.settings,
+  const current = () => reload.current();
+
+  const stores = opened.use(await openStores({ config, plane, clock, log }));
+  if (stores.control !== null) {
+    opened.use(await openControlBackground(stores.control, current, options));
+  }
+  const dataPlane =
+    stores.data === null
+      ? null
+      : opened.use(openDataPlane({ stores: stores.data, current, plane, config, clock, log }));
+  const checks = healthChecks({
+    plane,
+    stores,
+    storeGraceMs: (config.store?.readiness_grace_seconds ?? 0) * 1000,
+    faults: reload.faults,
+    clock,
+  });
+  const { quota } = stores.data ?? (stores.control as ControlStores);
+  const remoteKeys = opened.use(new DisposableStack());
+
+  async function build(snapshot: Snapshot): Promise<RequestListener> {
+    const sessions = hasControlPlane(plane) ? await openSessions(snapshot.config, clock) : null;
+    const control =
+      stores.control === null || sessions === null
+        ? null
+        : createControlPlane({ snapshot, stores: stores.control, sessions, clock, log });
+    return createApp({
+      snapshot,
+      routes: [...(dataPlane?.routes ?? []), ...(control?.routes ?? [])],
+      data: stores.data,
+      isRevoked: ({ sub, sessionId, issuedAtMs }) =>
+        quota.isRevoked({ sub, sessionId, issuedAtMs }),
+      verifier:
+        sessions?.verifier ?? openVerifier(snapshot.config, clock, { log, opened: remoteKeys }),
+      checks: [...checks, ...(control?.checks ?? [])],
       clock,
       log,
-    }),
-  );
-  const checks = healthChecks(stores, clock, () => faults);
-  const build = async (snapshot: Snapshot): Promise<RequestListener> => {
-    const sessions = await openSessions(snapshot.config, clock);
-    const { routes } = messages;
-    return createApp({ snapshot, messages: routes, stores, sessions, checks, clock, log });
-  };
+    });
+  }
 
-  let listener = await build(current);
-  const { listen } = loaded.config;
+  await reload.start();
+  const { host, port } = addressOf(config, plane);
+  const { listen } = config;
   const server = await openHttpServer({
-    listener: () => listener,
-    host: listen.host,
-    port: listen.port,
+    listener: reload.listener,
+    host,
+    port,
     tls: listen.tls === undefined ? null : readTls(listen.tls),
   });
   opened.defer(async () => {
-    await Promise.all([messages.drain(options.drainMs), server.close(options.drainMs)]);
+    await Promise.all([dataPlane?.drain(options.drainMs), server.close(options.drainMs)]);
   });
-
-  const takeOver = async (config: GatewayConfig): Promise<void> => {
-    for (const key of restartNeeded(current.config, config)) {
-      log.warn('a changed key takes effect at the next start only', { key });
-    }
-    const next = createSnapshot(config, clock, log);
-    listener = await build(next);
-    current = next;
-    faults = [];
-    log.info('the new configuration is in force');
-  };
-  const watch =
-    'path' in source
-      ? opened.use(
-          watchConfig({
-            path: source.path,
-            sha256: loaded.sha256,
-            load: () => loadConfig(source, options),
-            onChange: (config, { warnings, sha256 }) => {
-              logLoaded(options, { warnings, sha256 });
-              takeOver(config).catch((caught: unknown) => {
-                log.error('the new configuration could not be taken over', {
-                  err: AppError.from(caught),
-                });
-              });
-            },
-            onFaults: (found) => {
-              faults = found;
-              for (const { message } of faults)
-                log.error('configuration fault', { fault: message });
-              log.error('the changed file was refused; the configuration before it stays in force');
-            },
-          }),
-        )
-      : null;
   return {
     port: server.port,
     stores,
     get config() {
-      return current.config;
+      return current().config;
     },
-    reload: () => watch?.reload(),
+    reload: reload.now,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
-function logLoaded(
-  { log, source }: GatewayOptions,
-  loaded: Pick<LoadResult & { ok: true }, 'warnings' | 'sha256'>,
-): void {
-  const path = 'path' in source ? source.path : 'the demo profile';
-  log.audit('config.load', { path, sha256: loaded.sha256 });
-  for (const { message } of loaded.warnings) log.warn(message);
+function openControlBackground(
+  stores: ControlStores,
+  current: () => Snapshot,
+  { clock, log }: GatewayOptions,
+): Promise<AsyncDisposable> {
+  return openBackground({
+    ...stores,
+    destinations: () => telemetryDestinations(current().config),
+    windows: () => retentionWindows(current().config),
+    everySeconds: current().config.jobs.every_seconds,
+    userAgent: `tallygate/${VERSION}`,
+    clock,
+    log,
+  });
+}
+
+function addressOf({ listen, control_plane: control }: GatewayConfig, plane: Plane) {
+  return plane === 'control' && control.listen !== undefined ? control.listen : listen;
 }

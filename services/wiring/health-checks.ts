@@ -1,39 +1,91 @@
+// What `/readyz` looks at. A data plane is ready while it can serve: everything but its own listener
+// may be away. Sign-in and the admin API need their store.
+
 import type { Fault } from '#shared/config/fault.ts';
 import type { Clock } from '#shared/domain/clock.ts';
-import type { HealthCheck } from '../data-plane/health.ts';
-import type { Stores } from './stores.ts';
+import type { HealthCheck } from '#shared/http/health.ts';
+import type { Plane } from './plane.ts';
+import type { ControlStores, DataStores, Stores } from './stores.ts';
 
-/** What `/readyz` looks at: the stores, and whether the file on disk is the one in force. */
-export function healthChecks(
-  { grants, quota }: Stores,
-  clock: Clock,
-  faults: () => readonly Fault[],
-): HealthCheck[] {
+export interface HealthOptions {
+  readonly plane: Plane;
+  readonly stores: Stores;
+  /** `store.readiness_grace_seconds`, in milliseconds. */
+  readonly storeGraceMs: number;
+  readonly faults: () => readonly Fault[];
+  readonly clock: Clock;
+}
+
+const LOST = 'it lost its memory and is being restored; nobody is capped until it is whole';
+
+export function healthChecks(options: HealthOptions): HealthCheck[] {
+  const { data, control } = options.stores;
+  return [
+    ...(data === null ? [] : dataChecks(data)),
+    ...(control === null ? [] : controlChecks(control, options)),
+    {
+      name: 'configuration',
+      weight: 'degraded',
+      check: async () => {
+        const found = options.faults();
+        if (found.length === 0) return null;
+        return `the changed file was refused: ${found.map(({ message }) => message).join(' ')}`;
+      },
+    },
+  ];
+}
+
+function dataChecks({ quota, spool }: DataStores): HealthCheck[] {
   return [
     {
       name: 'quota store',
       weight: 'degraded',
-      check: async () => {
-        await quota.caps();
-        return null;
-      },
+      check: async () => ((await quota.isWhole()) ? null : LOST),
     },
     {
+      name: 'spool',
+      weight: 'degraded',
+      check: async () => {
+        const waiting = spool.size();
+        return waiting === 0
+          ? null
+          : `${waiting} usage events wait on this machine for the quota store or the bus`;
+      },
+    },
+  ];
+}
+
+function controlChecks(
+  { grants, jobs, quota }: ControlStores,
+  { plane, stores, clock, storeGraceMs }: HealthOptions,
+): HealthCheck[] {
+  return [
+    {
       name: 'store',
-      weight: 'serving',
+      weight: plane === 'control' ? 'serving' : 'degraded',
+      graceMs: storeGraceMs,
       check: async () => {
         await grants.revocations(clock.now());
         return null;
       },
     },
     {
-      name: 'configuration',
+      name: 'jobs',
       weight: 'degraded',
       check: async () => {
-        const found = faults();
-        if (found.length === 0) return null;
-        return `the changed file was refused: ${found.map(({ message }) => message).join(' ')}`;
+        const failing = (await jobs.states()).filter(({ lastError }) => lastError !== null);
+        if (failing.length === 0) return null;
+        return failing.map(({ name, lastError }) => `${name} failed: ${lastError}`).join('; ');
       },
     },
+    ...(stores.data === null
+      ? [
+          {
+            name: 'quota store',
+            weight: 'degraded' as const,
+            check: async () => ((await quota.isWhole()) ? null : LOST),
+          },
+        ]
+      : []),
   ];
 }

@@ -1,9 +1,12 @@
-// Session keys → who mints, who verifies, who seals.
+// Session keys → who mints, who verifies, who seals. A data plane of its own gets no private key: it
+// verifies with a shared secret, or with the public keys of its control plane.
 
 import { join } from 'node:path';
 import type { GatewayConfig } from '#shared/config/schema.ts';
 import type { Clock } from '#shared/domain/clock.ts';
+import { AppError } from '#shared/errors/app-error.ts';
 import { createRefreshTokens, type RefreshTokens } from '#shared/identity/refresh-token.ts';
+import { openRemoteKeys } from '#shared/identity/remote-keys.ts';
 import { createSealer, type Sealer } from '#shared/identity/sealed.ts';
 import {
   createSessionMinter,
@@ -18,6 +21,7 @@ import {
   sessionKeysFromPrivateKeys,
   sessionKeysFromSecrets,
 } from '#shared/identity/signing-keys.ts';
+import type { Log } from '#shared/telemetry/log.ts';
 
 export interface Sessions {
   readonly minter: SessionMinter;
@@ -27,17 +31,43 @@ export interface Sessions {
   readonly jwks: SessionKeys['jwks'];
 }
 
+const JWKS_TIMEOUT_MS = 5_000;
+
 export async function openSessions(config: GatewayConfig, clock: Clock): Promise<Sessions> {
   const keys = await sessionKeys(config);
   const audience = SESSION_AUDIENCE;
-  const issuer = config.listen.public_url ?? null;
   return {
     minter: createSessionMinter({ key: keys.signing, audience, clock }),
-    verifier: createSessionVerifier({ keys: keys.verification, issuer, audience, clock }),
+    verifier: verifierOf(config, keys.verification, clock),
     sealer: createSealer(keys.rootSecrets),
     refreshTokens: createRefreshTokens(keys.rootSecrets),
     jwks: keys.jwks,
   };
+}
+
+/** For a data plane of its own; the keys live as long as `opened`. */
+export function openVerifier(
+  config: GatewayConfig,
+  clock: Clock,
+  { log, opened }: { readonly log: Log; readonly opened: DisposableStack },
+): SessionVerifier {
+  const { session, control_plane: controlPlane } = config;
+  if (session.jwt_secret.length > 0) {
+    const secrets = session.jwt_secret.map((one) => one.reveal());
+    return verifierOf(config, sessionKeysFromSecrets(secrets).verification, clock);
+  }
+  const url = `${controlPlane.url}/.well-known/jwks.json`;
+  const keys = opened.use(openRemoteKeys({ fetchJwks: () => fetchJson(url), clock, log }));
+  return verifierOf(config, keys.find, clock);
+}
+
+function verifierOf(
+  { listen }: GatewayConfig,
+  keys: Parameters<typeof createSessionVerifier>[0]['keys'],
+  clock: Clock,
+): SessionVerifier {
+  const issuer = listen.public_url ?? null;
+  return createSessionVerifier({ keys, issuer, audience: SESSION_AUDIENCE, clock });
 }
 
 async function sessionKeys({ session, data_dir }: GatewayConfig): Promise<SessionKeys> {
@@ -48,4 +78,11 @@ async function sessionKeys({ session, data_dir }: GatewayConfig): Promise<Sessio
   return sessionKeysFromPrivateKeys([
     await loadOrCreateSigningKey(join(data_dir, 'signing-key.jwk')),
   ]);
+}
+
+async function fetchJson(url: string): Promise<unknown> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(JWKS_TIMEOUT_MS) });
+  if (response.ok) return response.json();
+  await response.body?.cancel();
+  throw new AppError('unavailable', `the control plane answered ${response.status}`);
 }

@@ -52,5 +52,6 @@ function messagesSettings(config: GatewayConfig): MessagesSettings {
     ttfbMs: config.timeouts.upstream_ttfb_ms,
     maxRequestBytes: config.limits.max_request_bytes,
     capsEnabled: config.admin !== undefined,
+    reservationTtlMs: config.enforcement.reservation_ttl_seconds * 1000,
   };
 }

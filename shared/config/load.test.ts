@@ -44,7 +44,11 @@ test('what is left out has its documented default', () => {
   assert.equal(config.data_dir, './.tallygate');
   assert.equal(config.upstreams[0]?.name, 'anthropic');
   assert.equal(config.admin, undefined);
-  assert.deepEqual(config.enforcement, { fail_closed_on_error: false, reservation: 'estimate' });
+  assert.deepEqual(config.enforcement, {
+    fail_closed_on_error: false,
+    reservation: 'estimate',
+    reservation_ttl_seconds: 60,
+  });
   assert.deepEqual(config.pricing, { multiplierMillionths: 1_000_000, overrides: [] });
   assert.equal(config.limits.max_request_bytes, 32 * 1024 * 1024);
   assert.equal(config.timeouts.upstream_ttfb_ms, 120_000);

@@ -14,6 +14,7 @@ import { runRules } from './rule.ts';
 import { adminRules } from './rules-admin.ts';
 import { destinationRules } from './rules-destinations.ts';
 import { identityRules } from './rules-identity.ts';
+import { storeRules } from './rules-stores.ts';
 import { upstreamRules } from './rules-upstreams.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 
@@ -36,7 +37,13 @@ export type LoadResult =
     }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
-const RULES = [...identityRules, ...upstreamRules, ...destinationRules, ...adminRules];
+const RULES = [
+  ...identityRules,
+  ...storeRules,
+  ...upstreamRules,
+  ...destinationRules,
+  ...adminRules,
+];
 
 /** Loads and checks the whole configuration. Never throws for what is in the file. */
 export function loadConfig(source: ConfigSource, options: LoadOptions): LoadResult {

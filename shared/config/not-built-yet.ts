@@ -13,40 +13,10 @@ interface NotBuilt {
   readonly sentence: string;
 }
 
-const SQLITE = 'to use the embedded SQLite ledger';
-const POSTGRES = 'the PostgreSQL ledger comes with the next release';
 const LATER = 'comes with a later release';
 const LATER_ALL = 'come with a later release';
 
 const NOT_BUILT_YET: readonly NotBuilt[] = [
-  {
-    path: 'store',
-    sentence: `${POSTGRES}; leave \`store\` out ${SQLITE}`,
-  },
-  {
-    path: 'ledger.postgres',
-    sentence: `${POSTGRES}; leave it out ${SQLITE}`,
-  },
-  {
-    path: 'ledger.firestore',
-    sentence: `the Firestore ledger ${LATER}; leave it out ${SQLITE}`,
-  },
-  {
-    path: 'quota.redis',
-    sentence: `the Redis quota store ${LATER}; leave it out to count in process, with one gateway`,
-  },
-  {
-    path: 'bus.pubsub',
-    sentence: `the Pub/Sub usage bus ${LATER}; leave it out to use the embedded queue`,
-  },
-  {
-    path: 'jobs.bullmq',
-    sentence: `the BullMQ job runner ${LATER}; leave it out to use timers`,
-  },
-  {
-    path: 'control_plane',
-    sentence: `the separate control plane ${LATER}; leave it out to run both planes in one process`,
-  },
   { path: 'alerts', sentence: `alerts ${LATER_ALL}; leave the section out` },
   { path: 'export', sentence: `exports ${LATER_ALL}; leave the section out` },
   {

@@ -26,3 +26,10 @@ test('only keys that are fixed at the start ask for a restart', () => {
     ['listen.port', 'data_dir', 'ledger'],
   );
 });
+
+test('a secret in a store asks for a restart only when it changes', () => {
+  const store = (password: string) =>
+    load('port: 1', `store: { postgres_url: "postgres://db/tallygate", password: ${password} }`);
+  assert.deepEqual(restartNeeded(store('one'), store('one')), []);
+  assert.deepEqual(restartNeeded(store('one'), store('two')), ['store']);
+});

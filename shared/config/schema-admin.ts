@@ -49,6 +49,11 @@ export const enforcementSchema = section({
    * Default estimate.
    */
   reservation: oneOf('none', 'estimate', 'ceiling').default('estimate'),
+  /**
+   * Seconds after which a request whose data plane gives no sign of life is taken for dead and billed
+   * by its last estimate. Default 60.
+   */
+  reservation_ttl_seconds: wholeNumber('seconds', 1, 3600).default(60),
 });
 
 /** A price per million tokens in USD, as integer micro-USD: "0.30" → 300 000. */

@@ -1,5 +1,6 @@
 // gateway.yaml, whole. Keys are named here as they are in the file, so that one grep leads from a
-// line of YAML to the code that obeys it. What crosses sections is in `cross-field.ts`.
+// line of YAML to the code that obeys it. What crosses sections is in the
+// `rules-*.ts`.
 
 import type { z } from 'zod';
 import { flag, section, text, wholeNumber } from './field.ts';
@@ -14,15 +15,16 @@ import {
 import { managedSchema } from './schema-managed.ts';
 import { oidcSchema } from './schema-oidc.ts';
 import { sessionSchema } from './schema-session.ts';
+import {
+  busSchema,
+  controlPlaneSchema,
+  jobsSchema,
+  ledgerSchema,
+  quotaSchema,
+  storeSchema,
+} from './schema-stores.ts';
 import { telemetrySchema } from './schema-telemetry.ts';
 import { modelsSchema, upstreamsSchema } from './schema-upstreams.ts';
-
-const ledgerSchema = section({
-  sqlite: section({
-    /** Database file. Absent: one under data_dir. */
-    path: text('the path of the database file').optional(),
-  }).prefault({}),
-});
 
 export const gatewaySchema = section({
   listen: listenSchema.prefault({}),
@@ -30,13 +32,18 @@ export const gatewaySchema = section({
   session: sessionSchema.prefault({}),
   /** Directory of the embedded database, the spool and generated keys. Default ./.tallygate. */
   data_dir: text('the path of a directory').default('./.tallygate'),
+  /** PostgreSQL. Absent: none. */
+  store: storeSchema.optional(),
+  /** Default: PostgreSQL where `store` names one, else SQLite. */
   ledger: ledgerSchema.prefault({}),
-  /** Quota store. Default and so far only: in process. */
-  quota: section({}).default({}),
-  /** Usage bus. Default and so far only: the embedded queue. */
-  bus: section({}).default({}),
-  /** Recurring jobs. Default and so far only: timers. */
-  jobs: section({}).default({}),
+  /** Quota store. Default: in process. */
+  quota: quotaSchema.prefault({}),
+  /** Usage bus. Default: the embedded queue. */
+  bus: busSchema.prefault({}),
+  /** Recurring jobs. Default: timers. */
+  jobs: jobsSchema.prefault({}),
+  /** Only where the two planes run apart. */
+  control_plane: controlPlaneSchema.prefault({}),
   /** Data-plane processes. Default and so far only 1. */
   workers: wholeNumber('processes', 1).default(1),
   upstreams: upstreamsSchema,

@@ -4,12 +4,14 @@
 import type { Clock } from '#shared/domain/clock.ts';
 import { isoTime } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import type { Route } from '#shared/http/route.ts';
+import type { Route } from './route.ts';
 
 export interface HealthCheck {
   readonly name: string;
   /** `serving`: without it requests fail, so the answer is 503. `degraded`: told, still 200. */
   readonly weight: 'serving' | 'degraded';
+  /** How long a `serving` one may fail before the answer is 503; default 0. */
+  readonly graceMs?: number;
   /** Resolves to null when all is well, else to a sentence for the operator. */
   readonly check: () => Promise<string | null>;
 }
@@ -26,6 +28,8 @@ interface Trouble {
   readonly sinceMs: number;
 }
 
+type Weight = HealthCheck['weight'];
+
 const CHECK_MS = 800;
 
 export function createHealthRoutes(deps: HealthDeps): Route[] {
@@ -39,7 +43,9 @@ export function createHealthRoutes(deps: HealthDeps): Route[] {
     }
     const sinceMs = since.get(one.name) ?? deps.clock.now();
     since.set(one.name, sinceMs);
-    return { name: one.name, weight: one.weight, sentence, sinceMs };
+    const isForgiven = deps.clock.now() - sinceMs < (one.graceMs ?? 0);
+    const weight: Weight = isForgiven ? 'degraded' : one.weight;
+    return { name: one.name, weight, sentence, sinceMs };
   }
 
   return [

@@ -26,7 +26,10 @@ export interface SessionMinter {
 }
 
 export interface SessionVerifier {
-  /** Who is calling, or null for anything that is not a live session of ours. Never throws. */
+  /**
+   * Who is calling, or null for anything that is not a live session of ours.
+   * @throws AppError `unavailable` while nobody can say: the keys were never read.
+   */
   verify(token: string): Promise<Principal | null>;
 }
 
@@ -36,8 +39,11 @@ interface MinterOptions {
   readonly clock: Clock;
 }
 
+/** The key of a `kid`; null: there is none. @throws AppError `unavailable` */
+export type FindKey = (kid: string) => VerificationKey | null | Promise<VerificationKey | null>;
+
 interface VerifierOptions {
-  readonly keys: readonly VerificationKey[];
+  readonly keys: readonly VerificationKey[] | FindKey;
   /** Our public origin; null when it depends on the request (no public_url): then any. */
   readonly issuer: string | null;
   readonly audience: string;
@@ -73,7 +79,7 @@ export function createSessionMinter({ key, audience, clock }: MinterOptions): Se
  */
 export function createSessionVerifier(options: VerifierOptions): SessionVerifier {
   const { issuer, audience, clock } = options;
-  const keys = new Map(options.keys.map((key) => [key.kid, key]));
+  const findKey = typeof options.keys === 'function' ? options.keys : amongKeys(options.keys);
   // Least recently used first: a hit is put back at the end.
   const seen = new Map<string, Principal>();
   return {
@@ -85,7 +91,7 @@ export function createSessionVerifier(options: VerifierOptions): SessionVerifier
         seen.set(token, cached);
         return cached;
       }
-      const claims = await verifiedClaims(token, keys);
+      const claims = await verifiedClaims(token, findKey);
       if (claims === null || !isForUs(claims, issuer, audience, clock.now())) return null;
       const principal = readPrincipal(claims);
       if (principal === null) return null;
@@ -98,14 +104,16 @@ export function createSessionVerifier(options: VerifierOptions): SessionVerifier
 
 type Claims = Readonly<Record<string, unknown>>;
 
-async function verifiedClaims(
-  token: string,
-  keys: ReadonlyMap<string, VerificationKey>,
-): Promise<Claims | null> {
+function amongKeys(keys: readonly VerificationKey[]): FindKey {
+  const byKid = new Map(keys.map((key) => [key.kid, key]));
+  return (kid) => byKid.get(kid) ?? null;
+}
+
+async function verifiedClaims(token: string, findKey: FindKey): Promise<Claims | null> {
+  const kid = kidOf(token);
+  const key = kid === null ? null : await findKey(kid);
+  if (key === null) return null;
   try {
-    const { kid } = decodeProtectedHeader(token);
-    const key = kid === undefined ? undefined : keys.get(kid);
-    if (key === undefined) return null;
     const { payload } = await compactVerify(token, key.key, { algorithms: [key.alg] });
     const claims: unknown = JSON.parse(new TextDecoder().decode(payload));
     return typeof claims === 'object' && claims !== null && !Array.isArray(claims)
@@ -113,6 +121,14 @@ async function verifiedClaims(
       : null;
   } catch {
     // Whatever is wrong with it, it is not a session; the caller has nothing to tell apart.
+    return null;
+  }
+}
+
+function kidOf(token: string): string | null {
+  try {
+    return decodeProtectedHeader(token).kid ?? null;
+  } catch {
     return null;
   }
 }

@@ -86,7 +86,7 @@ export const BANS: readonly Ban[] = [
   {
     pattern: /\bfetch\(/,
     mend: 'use undici (stack.md §7)',
-    except: ['test/', 'services/control-plane/', 'services/cli/'],
+    except: ['test/', 'services/control-plane/', 'services/wiring/', 'services/cli/'],
   },
 ];
 

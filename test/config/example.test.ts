@@ -21,7 +21,7 @@ test('the example boots without a warning', () => {
 
 test('the example shows every section, and every option of the flat ones', () => {
   const sections = Object.entries(gatewaySchema.shape);
-  const notShown = ['quota', 'bus', 'jobs', 'workers'];
+  const notShown = ['workers'];
   for (const [section, schema] of sections) {
     if (notShown.includes(section)) continue;
     assert.match(text, new RegExp(`^(# )?${section}:`, 'm'), section);
@@ -43,7 +43,7 @@ function optionsOf(schema: unknown): string[] {
 test('the commented defaults are the defaults', () => {
   const result = loadConfig({ text }, { env });
   assert.ok(result.ok);
-  const { listen, oidc, admin, limits, timeouts, rate_limits } = result.config;
+  const { listen, oidc, admin, limits, timeouts, rate_limits, enforcement, jobs } = result.config;
   const shown = (key: string, value: unknown): void => {
     assert.match(
       text,
@@ -61,7 +61,10 @@ test('the commented defaults are the defaults', () => {
   shown('spend_retention_months', admin?.spend_retention_months);
   shown('identity_retention_days', admin?.identity_retention_days);
   shown('group_limit_mode', admin?.group_limit_mode);
-  shown('reservation', result.config.enforcement.reservation);
+  shown('reservation', enforcement.reservation);
+  shown('reservation_ttl_seconds', enforcement.reservation_ttl_seconds);
+  const every = Object.entries(jobs.every_seconds).map(([job, seconds]) => `${job}: ${seconds}`);
+  shown('every_seconds', `{ ${every.join(', ')} }`);
   shown('max_request_bytes', limits.max_request_bytes);
   shown('upstream_ttfb_ms', timeouts.upstream_ttfb_ms);
   const { max, window_seconds } = rate_limits.device_authorization;

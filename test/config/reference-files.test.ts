@@ -115,7 +115,19 @@ test('admin, policies, telemetry and limits mean what they mean in the reference
     identity_retention_days: 7,
     group_limit_mode: 'max',
   });
-  assert.deepEqual(config.enforcement, { fail_closed_on_error: true, reservation: 'estimate' });
+  assert.deepEqual(config.enforcement, {
+    fail_closed_on_error: true,
+    reservation: 'estimate',
+    reservation_ttl_seconds: 60,
+  });
+  assert.deepEqual(reveal(config.store), {
+    postgres_url: 'secret postgres://gateway@db.corp.example.com:5432/gateway',
+    username: 'gw',
+    password: 'secret not-a-real-password',
+    max_connections: 10,
+    connect_timeout_seconds: 3,
+    readiness_grace_seconds: 30,
+  });
   assert.equal(config.pricing.multiplierMillionths, 900_000);
   assert.equal(config.pricing.overrides[0]?.cacheWriteMicroUsdPerMTok, 6_250_000);
   assert.equal(config.managed?.policy_mode, 'layered');

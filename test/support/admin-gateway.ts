@@ -21,6 +21,7 @@ import { createAdminRoutes } from '../../services/control-plane/admin/routes.ts'
 import { createUsageReportRoute } from '../../services/data-plane/usage-report.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { createMemoryLog } from './log.ts';
+import { wholeStore } from './quota.ts';
 import { temporaryDatabase } from './sqlite-instance.ts';
 
 export const READ_KEY = 'r'.repeat(36);
@@ -59,7 +60,7 @@ export async function openAdminGateway(): Promise<AdminGateway> {
   const ledger = cleanup.use(openSqliteLedger(database));
   const clock = createTestClock();
   const log = createMemoryLog();
-  const quota = cleanup.use(openMemoryQuotaStore({ clock }));
+  const quota = cleanup.use(await wholeStore(openMemoryQuotaStore({ clock })));
   const broken = new Set<Breakable>();
   const failing = failingQuota(quota, broken);
   const settings: AdminGateway['settings'] = { current: ADMIN_SETTINGS };

@@ -1,7 +1,11 @@
 // The Messages routes behind the real app on a real server, over a quota store in process and a bus
 // that keeps what it was given.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
+import { openFileSpool } from '#shared/adapters/usage-spool/file.ts';
 import { createSecret } from '#shared/config/secret.ts';
 import type { Cap } from '#shared/domain/cap.ts';
 import { createCatalogue } from '#shared/domain/catalogue.ts';
@@ -9,6 +13,7 @@ import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { MessagesSettings } from '../../services/data-plane/messages-deps.ts';
 import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
 import { createAnthropicUpstream } from '../../services/data-plane/upstreams/anthropic.ts';
@@ -16,6 +21,7 @@ import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { startHttp, TEST_PRINCIPAL, TEST_TOKEN } from './http.ts';
 import { createMemoryLog } from './log.ts';
+import { wholeStore } from './quota.ts';
 
 export interface MessagesGatewayOptions {
   readonly upstreams: readonly Upstream[];
@@ -25,6 +31,8 @@ export interface MessagesGatewayOptions {
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
   readonly publish?: (event: UsageEvent) => Promise<void>;
+  /** Where usage waits that nobody takes; default: a directory of its own. */
+  readonly spoolDirectory?: string;
 }
 
 export interface MessagesGateway extends AsyncDisposable {
@@ -33,6 +41,7 @@ export interface MessagesGateway extends AsyncDisposable {
   readonly clock: TestClock;
   readonly log: ReturnType<typeof createMemoryLog>;
   readonly quota: QuotaStore;
+  readonly spool: UsageSpool;
   /** What was published, in order. */
   readonly events: UsageEvent[];
   ask(body: unknown, init?: AskOptions): Promise<Response>;
@@ -72,7 +81,7 @@ export async function openMessagesGateway(
 ): Promise<MessagesGateway> {
   const clock = createTestClock();
   const log = createMemoryLog();
-  const store = openMemoryQuotaStore({ clock });
+  const store = await wholeStore(openMemoryQuotaStore({ clock }));
   const quota = options.quota?.(store) ?? store;
   if (options.caps !== undefined) await store.publishCaps({ version: 1, caps: options.caps });
   const events: UsageEvent[] = [];
@@ -86,12 +95,16 @@ export async function openMessagesGateway(
     ttfbMs: 5_000,
     maxRequestBytes: 33_554_432,
     capsEnabled: true,
+    reservationTtlMs: 60_000,
     ...options.settings,
   };
   const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
   const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
+  const temporary = mkdtempSync(join(tmpdir(), 'tallygate-spool-'));
+  const spool = openFileSpool({ directory: options.spoolDirectory ?? temporary, log });
   const messages = createMessagesRoutes({
     quota,
+    spool,
     bus: {
       async publish(_topic, { data }) {
         const event = decodeUsageEvent(data);
@@ -118,6 +131,7 @@ export async function openMessagesGateway(
     clock,
     log,
     quota,
+    spool,
     events,
     ask: (body, { path = '/v1/messages', headers, signal } = {}) =>
       fetch(`${server.url}${path}`, {
@@ -140,6 +154,8 @@ export async function openMessagesGateway(
     async [Symbol.asyncDispose]() {
       await server.close();
       await messages[Symbol.asyncDispose]();
+      await spool[Symbol.asyncDispose]();
+      rmSync(temporary, { recursive: true });
     },
   };
 }

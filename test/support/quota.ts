@@ -4,6 +4,15 @@ import type { Cap } from '#shared/domain/cap.ts';
 import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
 import type { Period } from '#shared/domain/period.ts';
 import type { AdmitRequest, Limit, SettleRequest } from '#shared/domain/quota.ts';
+import type { QuotaStore } from '#shared/ports/quota-store.ts';
+
+/** The store, told that it knows everything it must. */
+export async function wholeStore<Store extends Pick<QuotaStore, 'markWhole'>>(
+  store: Store,
+): Promise<Store> {
+  await store.markWhole();
+  return store;
+}
 
 export const CENT = microUsd(10_000);
 

@@ -19,7 +19,8 @@ export interface RecomputeDeps {
 
 const ACCOUNTS_PER_PAGE = 200;
 
-export async function recomputeQuota(deps: RecomputeDeps, signal: AbortSignal): Promise<void> {
+/** Answers how many counters moved meanwhile and were left for the next run. */
+export async function recomputeQuota(deps: RecomputeDeps, signal: AbortSignal): Promise<number> {
   const nowMs = deps.clock.now();
   const buckets = bucketsAt(nowMs);
   let after: string | null = null;
@@ -45,4 +46,5 @@ export async function recomputeQuota(deps: RecomputeDeps, signal: AbortSignal): 
   } while (after !== null && !signal.aborted);
   if (corrected + left > 0)
     deps.log.info('quota counters recomputed from the ledger', { corrected, left });
+  return left;
 }

@@ -35,6 +35,7 @@ export interface MemoryQuotaStoreOptions {
 export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions): QuotaStore {
   const state = emptyQuotaState();
   let open = true;
+  let whole = false;
   if (journal !== undefined) restore(journal);
 
   /** What the journal holds belongs to a process that is gone: its reservations have expired. */
@@ -52,13 +53,19 @@ export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions
     if (!open) throw new AppError('unavailable', 'The quota store is closed.');
   }
 
+  function assertWhole(): void {
+    assertOpen();
+    if (whole) return;
+    throw new AppError('unavailable', 'The quota store is not restored yet.');
+  }
+
   async function write(change: JournalChange): Promise<void> {
     if (journal !== undefined) await journal.write(change);
   }
 
   return {
     async admit(request) {
-      assertOpen();
+      assertWhole();
       const known = state.reservations.has(request.id);
       const admission = machine.admit(state, request);
       const placed = known ? undefined : state.reservations.get(request.id);
@@ -111,7 +118,7 @@ export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions
     },
 
     async isRevoked(session) {
-      assertOpen();
+      assertWhole();
       return isRevoked(state, session, clock.now());
     },
 
@@ -130,9 +137,15 @@ export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions
       reports.publishCaps(state, table);
     },
 
-    // It lives and dies with its process, which restores it before the first request.
-    isWhole: async () => true,
-    markWhole: async () => {},
+    async isWhole() {
+      assertOpen();
+      return whole;
+    },
+
+    async markWhole() {
+      assertOpen();
+      whole = true;
+    },
 
     async spend(accounts, nowMs) {
       assertOpen();

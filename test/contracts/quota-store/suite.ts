@@ -16,11 +16,12 @@ import {
 
 export interface QuotaStoreSuite {
   readonly name: string;
+  /** A store that has been told that it is whole. */
   readonly open: () => Promise<QuotaStore>;
+  /** A store without a memory, as after its loss. */
+  readonly openFresh: () => Promise<QuotaStore>;
   /** Closes the instance and opens what it left behind; absent: nothing survives, and that is tested. */
   readonly reopen?: (closed: QuotaStore) => Promise<QuotaStore>;
-  /** Makes an open store lose its memory; absent: it cannot, and is always whole. */
-  readonly forget?: (store: QuotaStore) => Promise<void>;
 }
 
 // A Tuesday: day, week and month of it differ in their next change.
@@ -298,20 +299,8 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
   });
 
   describe(`QuotaStore ${name}: loss of memory`, () => {
-    const { forget } = suite;
-    if (forget === undefined) {
-      it('is whole from the start', async () => {
-        await using store = await open();
-        assert.equal(await store.isWhole(), true);
-        await store.markWhole();
-        assert.equal(await store.isWhole(), true);
-      });
-      return;
-    }
-
-    it('refuses to say who is admitted until it is whole again', async () => {
-      await using store = await open();
-      await forget(store);
+    it('refuses to say who is admitted until it is whole', async () => {
+      await using store = await suite.openFresh();
       assert.equal(await store.isWhole(), false);
       await assert.rejects(store.admit(ask()), { code: 'unavailable' });
       await assert.rejects(store.isRevoked(ask().session), { code: 'unavailable' });
@@ -321,8 +310,7 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
     });
 
     it('keeps what is settled and written before it is whole', async () => {
-      await using store = await open();
-      await forget(store);
+      await using store = await suite.openFresh();
       const request = ask();
       assert.equal(await store.settle(settleRequest(request, cents(3))), 'settled');
       await store.publishCaps({ version: 7, caps: [userCap('dana', cents(10), 'monthly')] });
