@@ -12,7 +12,7 @@ import { createControlPlane } from './control-plane.ts';
 import { openDataPlane } from './data-plane.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { healthChecks } from './health-checks.ts';
-import { hasControlPlane, type Plane } from './plane.ts';
+import { hasControlPlane } from './plane.ts';
 import { planeFaults } from './plane-faults.ts';
 import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
@@ -103,7 +103,7 @@ async function open(
   }
 
   await reload.start();
-  const { host, port } = addressOf(config, plane);
+  const { host, port } = addressOf(config, options);
   const { listen } = config;
   const server = await openHttpServer({
     listener: reload.listener,
@@ -141,6 +141,10 @@ function openControlBackground(
   });
 }
 
-function addressOf({ listen, control_plane: control }: GatewayConfig, plane: Plane) {
-  return plane === 'control' && control.listen !== undefined ? control.listen : listen;
+/** `PORT` is in `listen` by now, and means whichever plane this is. */
+function addressOf({ listen, control_plane: control }: GatewayConfig, options: GatewayOptions) {
+  const isTold = (options.env['PORT'] ?? '') !== '';
+  return options.plane === 'control' && control.listen !== undefined && !isTold
+    ? control.listen
+    : listen;
 }
