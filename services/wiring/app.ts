@@ -17,7 +17,7 @@ import { createPolicyRoutes } from '../data-plane/policy-routes.ts';
 import { createUsageReportRoute } from '../data-plane/usage-report.ts';
 import { adminSettings, telemetryDestinations, upstreamRefs } from './slices.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { DataStores } from './stores.ts';
+import type { DataStores } from './stores/stores.ts';
 import { VERSION } from './version.ts';
 
 export interface AppDeps {

@@ -10,7 +10,7 @@ import { createSignInRoutes } from '../control-plane/oauth/routes.ts';
 import type { Sessions } from './sessions.ts';
 import { adminSettings, oidcOptions } from './slices.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { ControlStores } from './stores.ts';
+import type { ControlStores } from './stores/stores.ts';
 
 export interface ControlPlaneDeps {
   readonly snapshot: Snapshot;

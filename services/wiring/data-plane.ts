@@ -8,7 +8,7 @@ import { openControlPlaneRoutes } from '../data-plane/control-plane-routes.ts';
 import { createMessagesRoutes } from '../data-plane/routes.ts';
 import type { Plane } from './plane.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { DataStores } from './stores.ts';
+import type { DataStores } from './stores/stores.ts';
 
 export interface DataPlaneDeps {
   readonly stores: DataStores;

@@ -18,7 +18,7 @@ import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
 import { retentionWindows, telemetryDestinations } from './slices.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
-import { type ControlStores, openStores, type Stores } from './stores.ts';
+import { type ControlStores, openStores, type Stores } from './stores/stores.ts';
 import { readTls } from './tls.ts';
 import { VERSION } from './version.ts';
 

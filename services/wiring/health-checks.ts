@@ -5,7 +5,7 @@ import type { Fault } from '#shared/config/fault.ts';
 import type { Clock } from '#shared/domain/clock.ts';
 import type { HealthCheck } from '#shared/http/health.ts';
 import type { Plane } from './plane.ts';
-import type { ControlStores, DataStores, Stores } from './stores.ts';
+import type { ControlStores, DataStores, Stores } from './stores/stores.ts';
 
 export interface HealthOptions {
   readonly plane: Plane;
