@@ -4,14 +4,10 @@
 import type { SqlDatabase } from '#shared/adapters/sql/sql-database.ts';
 import type { Clock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import type {
-  BatchResult,
-  Delivery,
-  SubscribeOptions,
-  Subscription,
-} from '#shared/ports/usage-bus.ts';
+import type { SubscribeOptions, Subscription } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { dueMessages, type Settlement, settleBatch } from './embedded-queue.ts';
+import { dueMessages, settleBatch } from './embedded-queue.ts';
+import { judge, reportVerdicts } from './verdicts.ts';
 
 export interface SubscriptionDeps {
   readonly database: SqlDatabase;
@@ -95,72 +91,25 @@ async function handleNext(options: SubscribeOptions, deps: SubscriptionDeps): Pr
   if (batch.length === 0) return false;
   for (const { id } of batch) claimed.add(id);
   try {
-    const result = await outcome(handle, batch);
+    const verdicts = await judge(batch, handle, deps.attemptsMax);
     const nowMs = clock.now();
-    const settlement = sortOut(batch, result, deps.attemptsMax, nowMs);
+    const settlement = {
+      acknowledged: verdicts.acknowledged,
+      again: verdicts.failed.map(({ delivery }) => ({
+        delivery,
+        dueAtMs: nowMs + pauseMs(delivery.attempt),
+      })),
+      dead: verdicts.dead,
+    };
     await database.transaction((db) => settleBatch(db, topic, settlement, nowMs));
-    report(options, settlement, deps.log);
+    reportVerdicts(topic, verdicts, deps.log);
   } finally {
     for (const { id } of batch) claimed.delete(id);
   }
   return true;
 }
 
-async function outcome(
-  handle: SubscribeOptions['handle'],
-  batch: readonly Delivery[],
-): Promise<BatchResult> {
-  try {
-    return await handle(batch);
-  } catch (caught) {
-    const reason = reasonOf(caught);
-    return { failed: batch.map(({ id }) => ({ id, reason })) };
-  }
-}
-
-function sortOut(
-  batch: readonly Delivery[],
-  result: BatchResult,
-  attemptsMax: number,
-  nowMs: number,
-): Settlement {
-  const hopeless = new Map(result.dead?.map(({ id, reason }) => [id, reason]));
-  const failed = new Map(result.failed?.map(({ id, reason }) => [id, reason]));
-  const acknowledged: Delivery[] = [];
-  const again: Settlement['again'][number][] = [];
-  const dead: Settlement['dead'][number][] = [];
-  for (const delivery of batch) {
-    const reason = hopeless.get(delivery.id) ?? failed.get(delivery.id);
-    if (reason === undefined) acknowledged.push(delivery);
-    else if (hopeless.has(delivery.id) || delivery.attempt >= attemptsMax) {
-      dead.push({ delivery, reason });
-    } else again.push({ delivery, dueAtMs: nowMs + pauseMs(delivery.attempt) });
-  }
-  return { acknowledged, again, dead };
-}
-
 /** Doubles with every attempt. */
 function pauseMs(attempt: number): number {
   return Math.min(PAUSE_FIRST_MS * 2 ** (attempt - 1), PAUSE_MAX_MS);
-}
-
-/** A parser's message quotes what it read, which must not reach a log or a dead letter. */
-function reasonOf(caught: unknown): string {
-  if (!(caught instanceof Error)) return 'the handler threw something that is not an error';
-  return caught instanceof SyntaxError ? caught.name : `${caught.name}: ${caught.message}`;
-}
-
-function report(options: SubscribeOptions, settlement: Settlement, log: Log | undefined): void {
-  const { topic } = options;
-  for (const { delivery, reason } of settlement.dead) {
-    log?.error('a message was dead-lettered', {
-      topic,
-      id: delivery.id,
-      attempts: delivery.attempt,
-      reason,
-    });
-  }
-  if (settlement.again.length > 0) {
-    log?.warn('messages failed and come again', { topic, messages: settlement.again.length });
-  }
 }

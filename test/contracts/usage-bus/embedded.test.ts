@@ -19,7 +19,7 @@ usageBusContract({
     const instance = await openSqliteInstance(openPort, 'openBusAt');
     return { ...instance, passPause: () => clock.advance(600_000) };
   },
-  capabilities: { attemptsMax: ATTEMPTS_MAX },
+  capabilities: { attemptsMax: ATTEMPTS_MAX, deduplicates: true },
 });
 
 describe('the embedded bus', { timeout: 20_000 }, () => {

@@ -12,7 +12,11 @@ export interface BusInstance extends Instance<UsageBus> {
 export interface UsageBusHarness {
   readonly name: string;
   open(): Promise<BusInstance>;
-  readonly capabilities: { readonly attemptsMax: number };
+  readonly capabilities: {
+    readonly attemptsMax: number;
+    /** Whether an id that is published while it waits is delivered once for all. */
+    readonly deduplicates: boolean;
+  };
 }
 
 export function message(id: string): Message {

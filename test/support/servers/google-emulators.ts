@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { type FoundProgram, findProgram } from './program.ts';
+import { createFront } from './pubsub-front.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 export interface EmulatorServer extends ServerProcess {
@@ -25,14 +26,31 @@ export function findFirestoreEmulator(): FoundProgram {
 }
 
 export async function startPubSubEmulator(program: string): Promise<EmulatorServer> {
-  const [port, iamPort] = [await freePort(), await freePort()];
+  const [port, frontPort, iamPort] = [await freePort(), await freePort(), await freePort()];
   const server = await startServer({
     name: 'pubsub',
     command: program,
     args: () => ['--host=127.0.0.1', `--port=${port}`, `--iam_port=${iamPort}`],
     ready: /Server started, listening on/,
   });
-  return { ...server, host: `127.0.0.1:${port}` };
+  const front = createFront(frontPort, port);
+  await front.listen();
+  return {
+    ...server,
+    host: `127.0.0.1:${frontPort}`,
+    async kill() {
+      await front.close();
+      await server.kill();
+    },
+    async start() {
+      await server.start();
+      await front.listen();
+    },
+    async [Symbol.asyncDispose]() {
+      await front.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
 }
 
 export async function startFirestoreEmulator(program: string): Promise<EmulatorServer> {
