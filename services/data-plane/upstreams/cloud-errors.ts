@@ -1,8 +1,10 @@
 // A cloud's error answers in our words. Only what the model API itself says about the request passes
-// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out.
+// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out. Of the cloud's own
+// 400s a client learns what it can act upon.
 
 import { parseJson } from '../meter.ts';
 import { isObject } from '../usage-counts.ts';
+import { capabilityToken } from './capability-tokens.ts';
 import type { ErrorReply } from './upstream.ts';
 
 interface Copy {
@@ -51,9 +53,25 @@ function copyOf(status: number, body: Buffer, project: string): Copy {
   if (status === 400 || status === 413) {
     const said = anthropicError(body);
     if (said !== null) return { type: said.type, message: redact(said.message, project) };
-    if (status === 400 && SIZE_TEXT.test(body.toString())) return TOO_LONG;
+    if (status === 400) return badRequest(body.toString());
   }
   return COPIES[status] ?? OTHER;
+}
+
+function badRequest(body: string): Copy {
+  if (SIZE_TEXT.test(body)) return TOO_LONG;
+  const said = cloudMessage(parseJson(body));
+  if (said === TOO_LONG.message) return TOO_LONG;
+  const token = said === null ? null : capabilityToken(said);
+  return token === null ? REJECTED : { ...REJECTED, message: `capability_rejected: ${token}` };
+}
+
+/** Google's `{error:{message}}`, alone or as the only entry of a list; Amazon's `{message}`. */
+function cloudMessage(value: unknown): string | null {
+  const answer = Array.isArray(value) ? value[0] : value;
+  if (!isObject(answer)) return null;
+  const { message } = isObject(answer['error']) ? answer['error'] : answer;
+  return typeof message === 'string' ? message : null;
 }
 
 function anthropicError(body: Buffer): Copy | null {
