@@ -123,8 +123,10 @@ async function tryOne(
       };
       const own = { ...options.successHeaders, 'request-id': requestId };
       const { log } = deps;
+      const { translateStreamError } = upstream;
       const relay = openRelay({
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
+        translateStreamError,
       });
       answer = { relay, status, headersAtMs: deps.now(), ids: readUpstreamIds(headers) };
       options.onProgress(candidate, relay);

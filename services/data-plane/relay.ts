@@ -1,6 +1,6 @@
 // A successful answer on its way to the client: the upstream's bytes, as they come, no faster than the
-// client reads. When the upstream breaks off, a stream is ended with an error event that the client
-// understands; a body that is no stream can only be cut.
+// client reads; of a cloud's stream all but the error events. When the upstream breaks off, a stream is
+// ended with an error event that the client understands; a body that is no stream can only be cut.
 //
 // Cost: one write and one metered line scan for each chunk; no copy, no promise.
 
@@ -11,6 +11,8 @@ import type { AnswerControl, Sink } from './attempt.ts';
 import type { Ending } from './bill.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
+import { ErrorRewriter } from './stream-errors.ts';
+import { BEFORE_ERROR, errorEvent, type StreamError, type Tail, tailAfter } from './stream-tail.ts';
 
 export interface RelayOptions {
   readonly res: ServerResponse;
@@ -19,6 +21,8 @@ export interface RelayOptions {
   /** The gateway's own, which win. */
   readonly headers: Readonly<Record<string, string>>;
   readonly requestId: string;
+  /** Puts an error event of a cloud's stream in our words; null where every byte passes. */
+  readonly translateStreamError: ((data: string) => StreamError) | null;
   readonly control: AnswerControl;
   readonly log: Log;
   /** The model has begun to answer; nothing needs the request's body any more. */
@@ -40,7 +44,9 @@ export interface Relay extends Sink {
   cut(): void;
 }
 
-const NEWLINE = 0x0a;
+/** Of what an upstream said, in the log. */
+const SAID_CHARS_MAX = 1_000;
+const UNKNOWN_ERROR: StreamError = { type: 'api_error', message: 'upstream error' };
 
 export function openRelay(options: RelayOptions): Relay {
   const { res, status, control, requestId, log } = options;
@@ -53,7 +59,10 @@ export function openRelay(options: RelayOptions): Relay {
   let isStarted = false;
   let ending: Ending | null = null;
   let notSent = false;
-  let tail: 'frame' | 'line' | 'middle' = 'frame';
+  let tail: Tail = 'frame';
+  const { translateStreamError: translate } = options;
+  const rewriter =
+    isStream && meter !== null && translate !== null ? new ErrorRewriter(rewrite) : null;
 
   const resume = () => control.resume();
   res.on('drain', resume);
@@ -63,6 +72,20 @@ export function openRelay(options: RelayOptions): Relay {
     if (ending !== null || res.headersSent || res.destroyed) return;
     res.writeHead(status, { ...passed, ...options.headers });
     if (flush) res.flushHeaders();
+  }
+
+  function send(chunk: Buffer): boolean {
+    sendHead(false);
+    if (isStream) tail = tailAfter(chunk, tail);
+    return res.write(chunk);
+  }
+
+  function rewrite(data: string): string {
+    log.warn('an upstream told of an error within its answer', {
+      request_id: requestId,
+      said: data.slice(0, SAID_CHARS_MAX),
+    });
+    return errorEvent(translate?.(data) ?? UNKNOWN_ERROR, requestId);
   }
 
   function finish(how: Ending): void {
@@ -84,26 +107,25 @@ export function openRelay(options: RelayOptions): Relay {
     }
   }
 
-  function endWithError(type: string, message: string): void {
-    const error = { type: 'error', request_id: requestId, error: { type, message } };
-    res.end(`${closing[tail]}event: error\ndata: ${JSON.stringify(error)}\n\n`);
-  }
-
   function breakOff(type: string, message: string): void {
     if (res.destroyed) return;
     if (!res.headersSent) notSent = true;
     else if (!isStream) res.destroy();
-    else if (meter?.read().errorType == null) endWithError(type, message);
-    else res.end();
+    else if (meter?.read().errorType != null) res.end();
+    else res.end(BEFORE_ERROR[tail] + errorEvent({ type, message }, requestId));
   }
 
   return {
     onData(chunk) {
       bytes += chunk.length;
-      sendHead(false);
-      const isReady = res.write(chunk);
+      let isReady = true;
+      if (rewriter === null) isReady = send(chunk);
+      else {
+        rewriter.push(chunk, (part) => {
+          isReady = send(part);
+        });
+      }
       metering((running) => running.push(chunk));
-      if (isStream) tail = tailOf(chunk, tail);
       if (!isStarted && (meter?.hasStarted() ?? true) && isStream) {
         isStarted = true;
         options.onStarted();
@@ -112,6 +134,7 @@ export function openRelay(options: RelayOptions): Relay {
     },
     onEnd() {
       metering((running) => running.end());
+      rewriter?.end(send);
       sendHead(false);
       finish('answered');
       res.end();
@@ -139,25 +162,6 @@ export function openRelay(options: RelayOptions): Relay {
       metered: meter?.read() ?? unmetered(bytes),
     }),
   };
-}
-
-/**
- * What to put in front of an error event. In the middle of a line nothing can be taken back: naming the
- * broken event `error` and adding ours as its last data line is what parsers understand best.
- */
-const closing = { frame: '', line: '\n', middle: '\n' };
-
-function tailOf(chunk: Buffer, before: 'frame' | 'line' | 'middle'): 'frame' | 'line' | 'middle' {
-  let at = chunk.length - 1;
-  let newlines = 0;
-  for (; at >= 0 && newlines < 2; at -= 1) {
-    if (chunk[at] === NEWLINE) newlines += 1;
-    else if (chunk[at] !== 0x0d) break;
-  }
-  if (newlines === 2) return 'frame';
-  const isWhole = at < 0;
-  if (newlines === 1) return isWhole && before !== 'middle' ? 'frame' : 'line';
-  return isWhole ? before : 'middle';
 }
 
 /** Bytes that stay encoded although plain ones were asked for cannot be read. */

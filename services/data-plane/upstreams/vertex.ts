@@ -8,7 +8,7 @@ import type { EndpointClass } from '#shared/domain/pricing.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
 import { spliceBody } from '../splice.ts';
-import { translateCloudError } from './cloud-errors.ts';
+import { translateCloudError, translateCloudStreamError } from './cloud-errors.ts';
 import { createTokenSource, googleTokenFetcher, type TokenSource } from './google-token.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
@@ -56,6 +56,7 @@ export function createVertexUpstream(
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
     translateError: (reply, requestId) => translateCloudError(reply, { project, requestId }),
+    translateStreamError: (data) => translateCloudStreamError(data, project),
   };
 }
 
