@@ -54,6 +54,8 @@ export function openRelay(options: RelayOptions): Relay {
   const isStream = (passed['content-type'] ?? '').startsWith('text/event-stream');
   // Where an error event may follow, no length can be promised.
   if (isStream) delete passed['content-length'];
+  // Anthropic says so itself; a proxy on the way must not keep a cloud's stream either.
+  if (isStream && options.translateStreamError !== null) passed['cache-control'] ??= 'no-cache';
   let meter: Meter | null = meterFor(isStream, passed['content-encoding']);
   let bytes = 0;
   let isStarted = false;

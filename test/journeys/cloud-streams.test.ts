@@ -134,3 +134,20 @@ test('every other event of a cloud is byte for byte the upstream’s', async () 
   assert.equal(await (await world.gateway.ask(STREAM)).text(), events);
   assert.equal((await world.gateway.nextEvent()).estimated, false);
 });
+
+test('a stream of a cloud is not to be cached, whatever the cloud says of it', async () => {
+  for (const [provider, said, told] of [
+    ['vertex', undefined, 'no-cache'],
+    ['vertex', 'no-store', 'no-store'],
+    ['anthropic', undefined, null],
+  ] as const) {
+    await using world = await openWorld(provider);
+    world.upstream.behave((res) => {
+      if (said !== undefined) res.setHeader('cache-control', said);
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).end(answerEvents().join(''));
+    });
+    const response = await world.gateway.ask(STREAM);
+    await response.text();
+    assert.equal(response.headers.get('cache-control'), told);
+  }
+});
