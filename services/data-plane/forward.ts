@@ -122,11 +122,11 @@ async function tryOne(
         options.onStarted();
       };
       const own = { ...options.successHeaders, 'request-id': requestId };
-      const { log } = deps;
+      const { now, log } = deps;
       const { translateStreamError } = upstream;
       const relay = openRelay({
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
-        translateStreamError,
+        ...{ translateStreamError, now },
       });
       answer = { relay, status, headersAtMs: deps.now(), ids: readUpstreamIds(headers) };
       options.onProgress(candidate, relay);

@@ -9,6 +9,7 @@ import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { AnswerControl, Sink } from './attempt.ts';
 import type { Ending } from './bill.ts';
+import { PING, startKeepAlive } from './keep-alive.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
 import { ErrorRewriter } from './stream-errors.ts';
@@ -24,6 +25,7 @@ export interface RelayOptions {
   /** Puts an error event of a cloud's stream in our words; null where every byte passes. */
   readonly translateStreamError: ((data: string) => StreamError) | null;
   readonly control: AnswerControl;
+  readonly now: () => number;
   readonly log: Log;
   /** The model has begun to answer; nothing needs the request's body any more. */
   readonly onStarted: () => void;
@@ -54,17 +56,18 @@ export function openRelay(options: RelayOptions): Relay {
   const isStream = (passed['content-type'] ?? '').startsWith('text/event-stream');
   // Where an error event may follow, no length can be promised.
   if (isStream) delete passed['content-length'];
-  // Anthropic says so itself; a proxy on the way must not keep a cloud's stream either.
-  if (isStream && options.translateStreamError !== null) passed['cache-control'] ??= 'no-cache';
   let meter: Meter | null = meterFor(isStream, passed['content-encoding']);
+  const { translateStreamError: translate } = options;
+  const isCloudStream = isStream && meter !== null && translate !== null;
+  // Anthropic says so itself; a proxy on the way must not keep a cloud's stream either.
+  if (isCloudStream) passed['cache-control'] ??= 'no-cache';
   let bytes = 0;
   let isStarted = false;
   let ending: Ending | null = null;
   let notSent = false;
   let tail: Tail = 'frame';
-  const { translateStreamError: translate } = options;
-  const rewriter =
-    isStream && meter !== null && translate !== null ? new ErrorRewriter(rewrite) : null;
+  const rewriter = isCloudStream ? new ErrorRewriter(rewrite) : null;
+  const keepAlive = isCloudStream ? startKeepAlive(options.now, ping) : null;
 
   const resume = () => control.resume();
   res.on('drain', resume);
@@ -79,7 +82,13 @@ export function openRelay(options: RelayOptions): Relay {
   function send(chunk: Buffer): boolean {
     sendHead(false);
     if (isStream) tail = tailAfter(chunk, tail);
+    keepAlive?.sent();
     return res.write(chunk);
+  }
+
+  /** Never within an event, and not to a client that has yet to read what is there. */
+  function ping(): void {
+    if (tail === 'frame' && !res.destroyed && !res.writableNeedDrain) send(PING);
   }
 
   function rewrite(data: string): string {
@@ -92,6 +101,7 @@ export function openRelay(options: RelayOptions): Relay {
 
   function finish(how: Ending): void {
     ending = how;
+    keepAlive?.stop();
     res.off('drain', resume);
     if (how !== 'answered') metering((running) => running.end());
   }

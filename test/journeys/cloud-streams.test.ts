@@ -2,34 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createVertexUpstream } from '../../services/data-plane/upstreams/vertex.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createMemoryLog } from '../support/log.ts';
 import { anthropicAt, openMessagesGateway, PROMPT } from '../support/messages-gateway.ts';
 import { answerEvents, openFakeUpstream, sseEvent } from '../support/upstream.ts';
+import { VERTEX_PROJECT, vertexAt } from '../support/vertex-upstream.ts';
 
 const STREAM = { ...PROMPT, stream: true };
-const PROJECT = 'secret-project-123';
-
-function vertexAt(url: string) {
-  return createVertexUpstream(
-    {
-      provider: 'vertex',
-      name: 'v',
-      region: 'global',
-      project_id: PROJECT,
-      base_url: url,
-      headers: {},
-      auth: { kind: 'default' },
-    },
-    {
-      version: '0.0.0-test',
-      clock: createTestClock(),
-      log: createMemoryLog(),
-      tokens: { token: async () => 'test-only-google-token' },
-    },
-  );
-}
+const PROJECT = VERTEX_PROJECT;
 
 async function openWorld(provider: 'vertex' | 'anthropic' = 'vertex') {
   const upstream = await openFakeUpstream();
