@@ -183,5 +183,5 @@ function meterFor(isStream: boolean, encoding: string | undefined): Meter | null
 }
 
 function unmetered(bytes: number): Metered {
-  return { started: bytes > 0, usage: null, isFinal: false, textBytes: bytes, errorType: null };
+  return { started: bytes > 0, usage: null, isFinal: false, textUnits: bytes, errorType: null };
 }

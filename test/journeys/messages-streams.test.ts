@@ -66,7 +66,7 @@ describe('a client that leaves', () => {
     assert.ok((await msUntil(seen.left)) < 100);
     const event = await world.gateway.nextEvent();
     assert.deepEqual([event.outcome, event.estimated], ['aborted', true]);
-    // "Hello " and "from ": eleven bytes of text.
+    // "Hello " and "from ": eleven characters.
     assert.deepEqual([event.usage.inputTokens, event.usage.outputTokens], [1000, 3]);
   });
 
