@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { type AttemptResult, startAttempt } from './attempt.ts';
+import type { StreamStart } from './audit-inference.ts';
 import type { Ending } from './bill.ts';
 import type { Connections } from './connections.ts';
 import type { Departure } from './departure.ts';
@@ -30,6 +31,8 @@ export interface ForwardOptions {
   readonly successHeaders: Readonly<Record<string, string>>;
   /** What is being done for the client, so that others can see how far it is. */
   readonly onProgress: (candidate: Candidate, relay: Relay | null) => void;
+  /** A success that streams has sent its headers. */
+  readonly onStream: (start: StreamStart) => void;
   /** The model has begun to answer: the body will not be sent again. */
   readonly onStarted: () => void;
 }
@@ -128,8 +131,10 @@ async function tryOne(
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
         ...{ translateStreamError, now },
       });
-      answer = { relay, status, headersAtMs: deps.now(), ids: readUpstreamIds(headers) };
+      const ids = readUpstreamIds(headers);
+      answer = { relay, status, headersAtMs: deps.now(), ids };
       options.onProgress(candidate, relay);
+      if (relay.isStream) options.onStream({ candidate, status, ids });
       departure.listen((why) => (why === 'cut' ? relay.cut() : relay.clientGone()));
       return relay;
     },

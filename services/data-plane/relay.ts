@@ -39,6 +39,7 @@ export interface Relayed {
 }
 
 export interface Relay extends Sink {
+  readonly isStream: boolean;
   read(): Relayed;
   /** The client has left. */
   clientGone(): void;
@@ -128,6 +129,7 @@ export function openRelay(options: RelayOptions): Relay {
   }
 
   return {
+    isStream,
     onData(chunk) {
       bytes += chunk.length;
       let isReady = true;
