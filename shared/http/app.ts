@@ -1,7 +1,6 @@
 // Routes → one request listener, composed once: gates, then the session where a route wants one, then
 // the handler. Cost per request: Express's router (about 2 µs), a request id, four headers.
 
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express from 'express';
 import type { Clock } from '#shared/domain/clock.ts';
@@ -11,6 +10,7 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { sendText } from './answer.ts';
 import { sendFailure } from './envelope.ts';
 import { type Gates, passGates } from './gates.ts';
+import { requestIdFor } from './request-id.ts';
 import type { Exchange, Route } from './route.ts';
 
 export interface HttpAppOptions {
@@ -55,7 +55,8 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     handle: Handle,
     params: Params = {},
   ): Promise<void> {
-    const requestId = idOf(res);
+    const requestId = requestIdFor(req, route?.envelope);
+    res.setHeader('x-request-id', requestId);
     const passage = passGates(options.gates, req);
     if (passage.outcome === 'refused') {
       const { clientIp, reason } = passage;
@@ -100,7 +101,6 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     if (options.tls) {
       res.setHeader('strict-transport-security', 'max-age=31536000; includeSubDomains');
     }
-    res.setHeader('x-request-id', randomUUID());
     app(req, res);
   };
 }
@@ -111,10 +111,6 @@ type Params = Readonly<Record<string, string>>;
 function parseTarget(target: string): URL {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
   return new URL(`http://gateway.invalid${path.startsWith('/') ? '' : '/'}${path}`);
-}
-
-function idOf(res: ServerResponse): string {
-  return String(res.getHeader('x-request-id'));
 }
 
 function dispatchMethods(routes: readonly Route[], options: HttpAppOptions): Handle {
