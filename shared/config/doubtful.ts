@@ -2,7 +2,7 @@
 
 import type { Warning } from './fault.ts';
 import { innerPlaceOfUrl } from './loopback.ts';
-import { valueAt } from './raw-tree.ts';
+import { mapAt, valueAt } from './raw-tree.ts';
 import type { GatewayConfig } from './schema.ts';
 
 const SESSION_HOURS_USUAL_MAX = 24;
@@ -89,6 +89,10 @@ function checkManaged({ managed }: GatewayConfig, tree: unknown, warn: Warn): vo
   if (managed === undefined) return;
   managed.policies.forEach(({ match, settings }, index) => {
     const path = `managed.policies[${index}]`;
+    const written = mapAt(tree, 'managed', 'policies', index);
+    if (written['cli'] !== undefined && written['settings'] !== undefined) {
+      warn(`${path}.settings`, 'has no effect beside cli, of which it is another name.');
+    }
     const isBase = match.groups === undefined && match.email_domain === undefined;
     if (isBase && index < managed.policies.length - 1 && managed.policy_mode === 'first_match') {
       warn(path, 'matches everyone but is not the last, so the policies after it never match.');
