@@ -10,13 +10,14 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { sendText } from './answer.ts';
 import { sendFailure } from './envelope.ts';
 import { type Gates, passGates } from './gates.ts';
+import { requestOrigin } from './origin.ts';
 import { requestIdFor } from './request-id.ts';
 import type { Exchange, Route } from './route.ts';
 
 export interface HttpAppOptions {
   readonly routes: readonly Route[];
-  /** Null for anything that is not a live session of ours. Never throws. */
-  readonly verify: (token: string) => Promise<Principal | null>;
+  /** Null for anything that is not a live session of ours, at this origin. Never throws. */
+  readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   readonly isRevoked: (principal: Principal) => Promise<boolean>;
   readonly gates: Gates;
   /** Sends `Strict-Transport-Security`: the listener itself speaks TLS. */
@@ -156,9 +157,10 @@ async function unknownPath(exchange: Exchange, options: HttpAppOptions): Promise
 const BEARER = 'Bearer ';
 
 async function authenticate(exchange: Exchange, options: HttpAppOptions): Promise<Principal> {
-  const header = exchange.req.headers.authorization ?? '';
+  const { req } = exchange;
+  const header = req.headers.authorization ?? '';
   if (!header.startsWith(BEARER)) throw denied(exchange, options, 'missing_token');
-  const principal = await options.verify(header.slice(BEARER.length));
+  const principal = await options.verify(header.slice(BEARER.length), requestOrigin(req));
   if (principal === null) throw denied(exchange, options, 'invalid_token');
   return principal;
 }

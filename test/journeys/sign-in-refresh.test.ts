@@ -37,14 +37,17 @@ async function refreshed(token: string): Promise<{ accessToken: string; refreshT
 }
 
 async function sessionIdOf(accessToken: string): Promise<string> {
-  return (await gateway.verifier.verify(accessToken))?.sessionId ?? assert.fail('no session');
+  return (
+    (await gateway.verifier.verify(accessToken, gateway.url))?.sessionId ??
+    assert.fail('no session')
+  );
 }
 
 test('a refresh rotates the token, keeps the session and takes over new groups', async () => {
   gateway.idp.change('demo-dana', { groups: ['engineering', 'on-call'] });
   const next = await refreshed(session.refreshToken);
   assert.notEqual(next.refreshToken, session.refreshToken);
-  const principal = await gateway.verifier.verify(next.accessToken);
+  const principal = await gateway.verifier.verify(next.accessToken, gateway.url);
   assert.deepEqual(principal?.groups, ['engineering', 'on-call']);
   assert.equal(principal?.sessionId, await sessionIdOf(session.accessToken));
   await refreshed(next.refreshToken);
