@@ -41,7 +41,7 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
   if (told !== undefined) return relayed(told);
   if (last(isOurCredential) !== undefined) {
     const message = 'the gateway could not sign in to its upstream — check the gateway operator';
-    return { type: 'error', error: new AppError('upstream_failed', message) };
+    return { type: 'error', error: new AppError('upstream_rejected', message) };
   }
   const said = last((status) => status === 404) ?? last((status) => status === 501);
   if (said !== undefined) return relayed(said);
