@@ -3,6 +3,9 @@
 import { AppError } from '#shared/errors/app-error.ts';
 import type { ErrorReply } from './upstreams/upstream.ts';
 
+/** After an overload that names no time of its own. */
+const OVERLOADED_RETRY_SECONDS = '5';
+
 /** One upstream that did not serve: its answer as the client may see it, or null without one. */
 export interface Failure {
   readonly upstream: string;
@@ -51,5 +54,9 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
 
 function relayed({ upstream, reply }: Failure): Verdict {
   if (reply === null) throw new RangeError('a relayed failure has an answer');
-  return { type: 'reply', upstream, reply };
+  if (reply.status !== 529 || reply.headers['retry-after'] !== undefined) {
+    return { type: 'reply', upstream, reply };
+  }
+  const headers = { ...reply.headers, 'retry-after': OVERLOADED_RETRY_SECONDS };
+  return { type: 'reply', upstream, reply: { ...reply, headers } };
 }
