@@ -3,6 +3,9 @@
 import { AppError } from '#shared/errors/app-error.ts';
 import type { ErrorReply } from './upstreams/upstream.ts';
 
+/** After an overload that names no time of its own. */
+const OVERLOADED_RETRY_SECONDS = '5';
+
 /** One upstream that did not serve: its answer as the client may see it, or null without one. */
 export interface Failure {
   readonly upstream: string;
@@ -41,7 +44,7 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
   if (told !== undefined) return relayed(told);
   if (last(isOurCredential) !== undefined) {
     const message = 'the gateway could not sign in to its upstream — check the gateway operator';
-    return { type: 'error', error: new AppError('upstream_failed', message) };
+    return { type: 'error', error: new AppError('upstream_rejected', message) };
   }
   const said = last((status) => status === 404) ?? last((status) => status === 501);
   if (said !== undefined) return relayed(said);
@@ -51,5 +54,9 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
 
 function relayed({ upstream, reply }: Failure): Verdict {
   if (reply === null) throw new RangeError('a relayed failure has an answer');
-  return { type: 'reply', upstream, reply };
+  if (reply.status !== 529 || reply.headers['retry-after'] !== undefined) {
+    return { type: 'reply', upstream, reply };
+  }
+  const headers = { ...reply.headers, 'retry-after': OVERLOADED_RETRY_SECONDS };
+  return { type: 'reply', upstream, reply: { ...reply, headers } };
 }

@@ -79,7 +79,7 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
       id: ticket.id,
       principal,
       nowMs,
-      reserveMicroUsd: reservationFor(estimator, settings, ticket, understood),
+      reserveMicroUsd: reservationFor(estimator, settings, ticket, understood, body),
       draft: encodeUsageEvent(draftOf(ticket, first, null, nowMs)),
       settings,
     });

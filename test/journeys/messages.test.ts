@@ -320,6 +320,21 @@ describe('the quota store', () => {
     assert.equal(response.headers.get('x-should-retry'), 'false');
     const expected = { status: 401, type: 'authentication_error', message: 'invalid token' };
     assert.deepEqual(await errorOf(response), expected);
+    const denials = world.gateway.log.lines.filter(({ message }) => message === 'auth.denied');
+    assert.deepEqual(
+      denials.map(({ level, fields }) => [level, fields]),
+      [
+        [
+          'audit',
+          {
+            request_id: response.headers.get('x-request-id'),
+            reason: 'invalid_token',
+            path: '/v1/messages',
+            client_ip: '127.0.0.1',
+          },
+        ],
+      ],
+    );
   });
 });
 

@@ -9,6 +9,7 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
 import { spliceBody } from '../splice.ts';
 import { translateCloudError, translateCloudStreamError } from './cloud-errors.ts';
+import { readCloudWords } from './cloud-words.ts';
 import { createTokenSource, googleTokenFetcher, type TokenSource } from './google-token.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
@@ -55,7 +56,17 @@ export function createVertexUpstream(
       const path = `${models}/${methodFor(request)}`;
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
-    translateError: (reply, requestId) => translateCloudError(reply, { project, requestId }),
+    translateError(reply, requestId) {
+      const { errorStatus, message } = readCloudWords(reply.body);
+      log.warn('a cloud refused a request', {
+        upstream: config.name,
+        request_id: requestId,
+        status: reply.status,
+        upstream_status: errorStatus,
+        upstream_message: message,
+      });
+      return translateCloudError(reply, { project, requestId });
+    },
     translateStreamError: (data) => translateCloudStreamError(data, project),
   };
 }
