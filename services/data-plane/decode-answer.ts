@@ -23,6 +23,8 @@ const CODINGS: Readonly<Record<string, Coding>> = {
   zstd: 'zstd',
 };
 
+const NOTHING = Buffer.alloc(0);
+
 /** Null for plain bytes, and for a coding (or several) that nobody here can read: it passes as it is. */
 export function codingOf({ 'content-encoding': named }: IncomingHttpHeaders): Coding | null {
   return named === undefined ? null : (CODINGS[named.trim().toLowerCase()] ?? null);
@@ -60,8 +62,9 @@ export function openDecoder(coding: Coding, sink: Sink, onDrained: () => void): 
   }
 
   function finish(): void {
+    // Ended before it has worked off its input, zlib drops what an unfinished stream still decodes to.
     if (stream === null) end(died);
-    else stream.end();
+    else stream.write(NOTHING, () => stream?.end());
   }
 
   return {
