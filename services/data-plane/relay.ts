@@ -13,7 +13,8 @@ import { PING, startKeepAlive } from './keep-alive.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
 import { ErrorRewriter } from './stream-errors.ts';
-import { BEFORE_ERROR, errorEvent, type StreamError, type Tail, tailAfter } from './stream-tail.ts';
+import { BEFORE_ERROR, errorEvent, type Tail, tailAfter } from './stream-tail.ts';
+import type { Upstream } from './upstreams/upstream.ts';
 
 export interface RelayOptions {
   readonly res: ServerResponse;
@@ -23,7 +24,7 @@ export interface RelayOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly requestId: string;
   /** Puts an error event of a cloud's stream in our words; null where every byte passes. */
-  readonly translateStreamError: ((data: string) => StreamError) | null;
+  readonly translateStreamError: Upstream['translateStreamError'];
   readonly control: AnswerControl;
   readonly now: () => number;
   readonly log: Log;
@@ -47,10 +48,6 @@ export interface Relay extends Sink {
   cut(): void;
 }
 
-/** Of what an upstream said, in the log. */
-const SAID_CHARS_MAX = 1_000;
-const UNKNOWN_ERROR: StreamError = { type: 'api_error', message: 'upstream error' };
-
 export function openRelay(options: RelayOptions): Relay {
   const { res, status, control, requestId, log } = options;
   const passed = clientHeaders(options.upstream);
@@ -58,17 +55,17 @@ export function openRelay(options: RelayOptions): Relay {
   // Where an error event may follow, no length can be promised.
   if (isStream) delete passed['content-length'];
   let meter: Meter | null = meterFor(isStream, passed['content-encoding']);
-  const { translateStreamError: translate } = options;
-  const isCloudStream = isStream && meter !== null && translate !== null;
+  const cloud = isStream && meter !== null ? options.translateStreamError : null;
   // Anthropic says so itself; a proxy on the way must not keep a cloud's stream either.
-  if (isCloudStream) passed['cache-control'] ??= 'no-cache';
+  if (cloud !== null) passed['cache-control'] ??= 'no-cache';
   let bytes = 0;
   let isStarted = false;
   let ending: Ending | null = null;
   let notSent = false;
   let tail: Tail = 'frame';
-  const rewriter = isCloudStream ? new ErrorRewriter(rewrite) : null;
-  const keepAlive = isCloudStream ? startKeepAlive(options.now, ping) : null;
+  const rewriter =
+    cloud && new ErrorRewriter((data) => errorEvent(cloud(data, requestId), requestId));
+  const keepAlive = cloud && startKeepAlive(options.now, ping);
 
   const resume = () => control.resume();
   res.on('drain', resume);
@@ -90,14 +87,6 @@ export function openRelay(options: RelayOptions): Relay {
   /** Never within an event, and not to a client that has yet to read what is there. */
   function ping(): void {
     if (tail === 'frame' && !res.destroyed && !res.writableNeedDrain) send(PING);
-  }
-
-  function rewrite(data: string): string {
-    log.warn('an upstream told of an error within its answer', {
-      request_id: requestId,
-      said: data.slice(0, SAID_CHARS_MAX),
-    });
-    return errorEvent(translate?.(data) ?? UNKNOWN_ERROR, requestId);
   }
 
   function finish(how: Ending): void {

@@ -2,16 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createMemoryLog } from '../support/log.ts';
 import { anthropicAt, openMessagesGateway, PROMPT } from '../support/messages-gateway.ts';
 import { answerEvents, openFakeUpstream, sseEvent } from '../support/upstream.ts';
-import { VERTEX_PROJECT, vertexAt } from '../support/vertex-upstream.ts';
+import { PROJECT, vertexAt } from '../support/vertex.ts';
 
 const STREAM = { ...PROMPT, stream: true };
-const PROJECT = VERTEX_PROJECT;
 
 async function openWorld(provider: 'vertex' | 'anthropic' = 'vertex') {
   const upstream = await openFakeUpstream();
-  const at = provider === 'vertex' ? vertexAt(upstream.url) : anthropicAt(upstream.url);
+  const at =
+    provider === 'vertex' ? vertexAt({ baseUrl: upstream.url }) : anthropicAt(upstream.url);
   const gateway = await openMessagesGateway({ upstreams: [at] });
   return {
     upstream,
@@ -76,18 +77,30 @@ describe('an error event of a cloud', () => {
     }
   });
 
-  test('is in the log as it was', async () => {
-    await using world = await openWorld();
-    world.upstream.behave((res) => {
+  test('is in the log in the words of the cloud', async () => {
+    const log = createMemoryLog();
+    await using upstream = await openFakeUpstream();
+    const google = vertexAt({ baseUrl: upstream.url, log });
+    await using gateway = await openMessagesGateway({ upstreams: [google] });
+    upstream.behave((res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
-      res.end(sseEvent('error', { error: { type: 'api_error', message: `in ${PROJECT}` } }));
+      const message = `in ${PROJECT}: "a quoted prompt"`;
+      res.end(sseEvent('error', { error: { type: 'api_error', message } }));
     });
-    await (await world.gateway.ask(STREAM)).text();
-    const line = world.gateway.log.lines.find(({ message }) =>
-      message.includes('within its answer'),
-    );
-    assert.equal(line?.level, 'warn');
-    assert.match(String(line?.fields['said']), new RegExp(PROJECT));
+    const response = await gateway.ask(STREAM);
+    await response.text();
+    assert.deepEqual(log.lines, [
+      {
+        level: 'warn',
+        message: 'a cloud ended a stream with an error',
+        fields: {
+          upstream: 'google',
+          request_id: response.headers.get('x-request-id'),
+          upstream_status: 'api_error',
+          upstream_message: `in ${PROJECT}: [quoted]`,
+        },
+      },
+    ]);
   });
 
   test('of Anthropic itself passes as it is', async () => {

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { after, before, mock, test } from 'node:test';
 import { anthropicAt, openMessagesGateway, PROMPT } from '../support/messages-gateway.ts';
 import { answerEvents, openFakeUpstream } from '../support/upstream.ts';
-import { vertexAt } from '../support/vertex-upstream.ts';
+import { vertexAt } from '../support/vertex.ts';
 
 const PING = 'event: ping\ndata: {"type": "ping"}\n\n';
 const STREAM = { ...PROMPT, stream: true };
@@ -17,7 +17,8 @@ after(() => mock.timers.reset());
 
 async function openWorld(provider: 'vertex' | 'anthropic' = 'vertex') {
   const upstream = await openFakeUpstream();
-  const at = provider === 'vertex' ? vertexAt(upstream.url) : anthropicAt(upstream.url);
+  const at =
+    provider === 'vertex' ? vertexAt({ baseUrl: upstream.url }) : anthropicAt(upstream.url);
   const gateway = await openMessagesGateway({ upstreams: [at] });
   const answering = Promise.withResolvers<ServerResponse>();
   upstream.behave((res) => answering.resolve(res));

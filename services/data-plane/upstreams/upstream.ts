@@ -56,5 +56,5 @@ export interface Upstream {
    * The data of an error event in its streams as the client may see it. Null: its streams pass byte
    * for byte, with nothing of ours between.
    */
-  readonly translateStreamError: ((data: string) => StreamError) | null;
+  readonly translateStreamError: ((data: string, requestId: string) => StreamError) | null;
 }

@@ -33,6 +33,11 @@ export function createVertexUpstream(
   const models = `${base.prefix}/projects/${project}/locations/${region}/publishers/anthropic/models`;
   const tokens =
     given ?? createTokenSource({ fetchToken: googleTokenFetcher(config.auth, clock), clock, log });
+  const about = (said: Buffer, requestId: string) => {
+    const { errorStatus, message } = readCloudWords(said);
+    const words = { upstream_status: errorStatus, upstream_message: message };
+    return { upstream: config.name, request_id: requestId, ...words };
+  };
   return {
     ref: {
       name: config.name,
@@ -57,17 +62,14 @@ export function createVertexUpstream(
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
     translateError(reply, requestId) {
-      const { errorStatus, message } = readCloudWords(reply.body);
-      log.warn('a cloud refused a request', {
-        upstream: config.name,
-        request_id: requestId,
-        status: reply.status,
-        upstream_status: errorStatus,
-        upstream_message: message,
-      });
+      const { status, body } = reply;
+      log.warn('a cloud refused a request', { ...about(body, requestId), status });
       return translateCloudError(reply, { project, requestId });
     },
-    translateStreamError: (data) => translateCloudStreamError(data, project),
+    translateStreamError(data, requestId) {
+      log.warn('a cloud ended a stream with an error', about(Buffer.from(data), requestId));
+      return translateCloudStreamError(data, project);
+    },
   };
 }
 
