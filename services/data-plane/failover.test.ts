@@ -19,3 +19,15 @@ test('what is wrong decides the code: the gateway’s own key is the operator’
     assert.deepEqual([statuses, verdict.type === 'error' && verdict.error.code], [statuses, code]);
   }
 });
+
+test('the sentence tells a key that is refused from one that may not', () => {
+  const sentence = (...statuses: number[]) => {
+    const verdict = verdictOn(statuses.map(failed), statuses.length);
+    return verdict.type === 'error' && verdict.error.message;
+  };
+  const denied =
+    'the upstream does not let the gateway use this model — check the gateway operator';
+  assert.match(String(sentence(401)), /^the gateway could not sign in to its upstream — check/);
+  assert.equal(sentence(403), denied);
+  assert.equal(sentence(401, 403, 404), denied, 'the last one that was asked');
+});

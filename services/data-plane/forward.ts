@@ -177,7 +177,10 @@ function warn(
 ): void {
   if (status !== null && isOurCredential(status)) {
     // For the operator's alert: developers see only a 502.
-    const text = 'an upstream refused the credentials of the gateway; correct its auth';
+    const text =
+      status === 401
+        ? 'an upstream refused the credentials of the gateway; correct its auth'
+        : 'an upstream denied the gateway a request; grant its credentials the model and region';
     log.error(text, { upstream, status, request_id: requestId });
     return;
   }

@@ -172,6 +172,12 @@ describe('both upstreams fail', () => {
       alerts.map(({ fields }) => fields['upstream']),
       ['a', 'b'],
     );
+    const denied = await pair.ask(refuses(401), refuses(403));
+    assert.equal(denied.status, 502);
+    assert.match(JSON.parse(denied.body).error.message, /does not let the gateway use this model/);
+    const texts = pair.gateway.log.lines.filter(({ level }) => level === 'error').slice(2);
+    assert.match(texts[0]?.message ?? '', /refused the credentials/);
+    assert.match(texts[1]?.message ?? '', /denied the gateway a request/);
   });
 });
 

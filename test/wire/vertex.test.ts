@@ -124,20 +124,21 @@ interface Difference {
   readonly retryAfter?: string;
 }
 
-const OURS: Difference = {
+const ours = (what: string): Difference => ({
   status: 502,
   type: 'api_error',
-  message: 'the gateway could not sign in to its upstream — check the gateway operator',
-};
+  message: `${what} — check the gateway operator`,
+});
+const DENIED = ours('the upstream does not let the gateway use this model');
 const DIFFERENCES: Readonly<Record<string, Difference>> = {
   '400 anthropic envelope w/ project id': {
     status: 400,
     type: 'invalid_request_error',
     message: 'projects/[redacted]/locations/x: messages.0: bad',
   },
-  '401': OURS,
-  '403': OURS,
-  '403 google': OURS,
+  '401': ours('the gateway could not sign in to its upstream'),
+  '403': DENIED,
+  '403 google': DENIED,
   '529': { status: 529, type: 'overloaded_error', message: 'Overloaded', retryAfter: '5' },
 };
 
