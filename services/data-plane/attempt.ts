@@ -5,6 +5,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { collectReply } from './collect-reply.ts';
+import { codingOf, type Decoder, decodedHeaders, openDecoder } from './decode-answer.ts';
 import { byteLength } from './splice.ts';
 import type { PreparedRequest } from './upstreams/upstream.ts';
 
@@ -56,10 +58,6 @@ export interface RunningAttempt {
   cancel(): void;
 }
 
-const REPLY_BYTES_MAX = 1_048_576;
-/** An upstream that has refused may not dawdle over its reasons. */
-const REPLY_MS_MAX = 5_000;
-
 export function startAttempt(options: AttemptOptions): RunningAttempt {
   const handler = new AttemptHandler(options);
   const { dispatcher, prepared } = options;
@@ -90,10 +88,9 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   #isDone = false;
   #isSent = false;
   #isBodyUnwanted = false;
+  #isSuccess = false;
   #sink: Sink | null = null;
-  #reply: { status: number; headers: IncomingHttpHeaders } | null = null;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  #decoder: Decoder | null = null;
 
   constructor(options: AttemptOptions) {
     const { promise, resolve } = Promise.withResolvers<AttemptResult>();
@@ -107,7 +104,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   }
 
   cancel(): void {
-    if (this.#sink === null) this.#finish({ type: 'cancelled', asked: this.#controller !== null });
+    if (!this.#isSuccess) this.#finish({ type: 'cancelled', asked: this.#controller !== null });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -127,43 +124,55 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#isDone || status < 200) return;
     clearTimeout(this.#timer);
-    if (status < 300) {
-      this.#sink = this.#options.onSuccess(status, headers, {
-        resume: () => controller.resume(),
-        abort: () => this.#finish({ type: 'streamed' }),
-        dropBody: () => this.#dropBody(),
-      });
-      return;
+    const coding = codingOf(headers);
+    const plain = coding === null ? headers : decodedHeaders(headers);
+    const sink =
+      status < 300
+        ? this.#passOn(controller, status, plain)
+        : collectReply((body) => this.#finish({ type: 'reply', status, headers: plain, body }));
+    if (coding !== null) {
+      this.#decoder = openDecoder(coding, sink, () => controller.resume());
     }
-    this.#reply = { status, headers };
-    this.#timer = setTimeout(() => this.#endReply(), REPLY_MS_MAX);
+    this.#sink = this.#decoder ?? sink;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isDone) return;
-    if (this.#sink !== null) {
-      if (!this.#sink.onData(chunk)) controller.pause();
-      return;
-    }
-    this.#bytes += chunk.length;
-    if (this.#bytes <= REPLY_BYTES_MAX) this.#chunks.push(Buffer.from(chunk));
-    else this.#endReply();
+    if (this.#sink?.onData(chunk) === false) controller.pause();
   }
 
   onResponseEnd(): void {
-    if (this.#isDone) return;
-    this.#endReply();
-    this.#sink?.onEnd();
-    this.#finish({ type: 'streamed' });
+    if (!this.#isDone) this.#sink?.onEnd();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, cause: Error): void {
     if (this.#isDone) return;
-    if (this.#sink !== null) {
-      this.#sink.onDied(cause);
-      this.#finish({ type: 'streamed' });
-    } else if (this.#reply !== null) this.#endReply();
+    if (this.#sink !== null) this.#sink.onDied(cause);
     else this.#finish({ type: 'failed', reason: 'network', cause });
+  }
+
+  #passOn(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): Sink {
+    this.#isSuccess = true;
+    const sink = this.#options.onSuccess(status, headers, {
+      resume: () => (this.#decoder ?? controller).resume(),
+      abort: () => this.#finish({ type: 'streamed' }),
+      dropBody: () => this.#dropBody(),
+    });
+    return {
+      onData: (chunk) => sink.onData(chunk),
+      onEnd: () => {
+        sink.onEnd();
+        this.#finish({ type: 'streamed' });
+      },
+      onDied: (cause) => {
+        sink.onDied(cause);
+        this.#finish({ type: 'streamed' });
+      },
+    };
   }
 
   /** In place, because the dispatcher keeps the list; not while it is still being sent. */
@@ -172,16 +181,12 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.#isSent) this.#options.prepared.body.length = 0;
   }
 
-  #endReply(): void {
-    if (this.#reply === null) return;
-    this.#finish({ type: 'reply', ...this.#reply, body: Buffer.concat(this.#chunks) });
-  }
-
   /** Whatever is still open towards the upstream is closed: nobody wants it any more. */
   #finish(result: AttemptResult): void {
     if (this.#isDone) return;
     this.#isDone = true;
     clearTimeout(this.#timer);
+    this.#decoder?.stop();
     this.#resolve(result);
     this.#controller?.abort(new Error('no longer wanted'));
   }

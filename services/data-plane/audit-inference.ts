@@ -1,36 +1,65 @@
+// The security event of every request that was put to an upstream: of a stream as soon as its headers
+// are there, so that a process that is killed leaves it; of everything else at the end.
+
 import type { SessionExchange } from '#shared/http/route.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { Forwarded } from './forward.ts';
+import type { Candidate } from './plan.ts';
 import type { BillingTag } from './tags.ts';
+import type { UpstreamIds } from './upstream-ids.ts';
 
-export interface InferenceAudit {
+export interface InferenceFacts {
   readonly model: string;
   readonly tag: BillingTag;
-  readonly durationMs: number;
+  /** Since the request was taken on. */
+  readonly elapsedMs: () => number;
 }
 
-/** The security event of every request that was put to an upstream. */
-export function auditInference(
+export interface StreamStart {
+  readonly candidate: Candidate;
+  readonly status: number;
+  readonly ids: UpstreamIds;
+}
+
+export interface InferenceAudit {
+  streams(start: StreamStart): void;
+  /** Says nothing of a stream that was told of when it began. */
+  ends(forwarded: Forwarded): void;
+}
+
+export function openInferenceAudit(
   log: Log,
   { requestId, principal, url }: SessionExchange,
-  forwarded: Forwarded,
-  { model, tag, durationMs }: InferenceAudit,
-): void {
-  const ids = 'ids' in forwarded ? forwarded.ids : {};
-  log.audit('inference', {
-    request_id: requestId,
-    sub: principal.sub,
-    email: principal.email,
-    path: url.pathname,
-    model,
-    upstream: servedBy(forwarded),
-    upstream_request_id: ids.requestId ?? null,
-    upstream_cloud_request_id: ids.cloudRequestId ?? null,
-    status: statusOf(forwarded),
-    ms: durationMs,
-    ...(tag.group === null ? {} : { billing_group: tag.group }),
-    ...(tag.isIgnored ? { billing_group_ignored: true } : {}),
-  });
+  { model, tag, elapsedMs }: InferenceFacts,
+): InferenceAudit {
+  let isTold = false;
+
+  function tell(upstream: string | null, status: number, ids: UpstreamIds): void {
+    if (isTold) return;
+    isTold = true;
+    log.audit('inference', {
+      request_id: requestId,
+      sub: principal.sub,
+      email: principal.email,
+      path: url.pathname,
+      model,
+      upstream,
+      upstream_request_id: ids.requestId ?? null,
+      upstream_cloud_request_id: ids.cloudRequestId ?? null,
+      status,
+      ms: Math.max(0, elapsedMs()),
+      ...(tag.group === null ? {} : { billing_group: tag.group }),
+      ...(tag.isIgnored ? { billing_group_ignored: true } : {}),
+    });
+  }
+
+  return {
+    streams: ({ candidate, status, ids }) => tell(candidate.upstream.ref.name, status, ids),
+    ends(forwarded) {
+      const ids = 'ids' in forwarded ? forwarded.ids : {};
+      tell(servedBy(forwarded), statusOf(forwarded), ids);
+    },
+  };
 }
 
 function servedBy(forwarded: Forwarded): string | null {

@@ -32,19 +32,19 @@ export function owedFor({ ending, status, metered, promptBytes }: BillQuery): Ow
   const { usage, isFinal } = metered;
   if (usage !== null && isFinal) return { type: 'known', usage, estimated: false };
   if (usage !== null) {
-    const outputTokens = estimateTokens(metered.textBytes);
+    const outputTokens = estimateTokens(metered.textUnits);
     return { type: 'known', usage: { ...usage, outputTokens }, estimated: true };
   }
   if (!metered.started && (ending === 'upstream_died' || metered.errorType !== null))
     return NOTHING;
-  return { type: 'uncounted', usage: estimatedUsage(promptBytes, metered.textBytes) };
+  return { type: 'uncounted', usage: estimatedUsage(promptBytes, metered.textUnits) };
 }
 
-/** Four bytes are a token. */
-export function estimatedUsage(promptBytes: number, textBytes: number): Usage {
+/** Four bytes of a prompt are a token, and four units of an answer. */
+export function estimatedUsage(promptBytes: number, textUnits: number): Usage {
   return {
     ...NO_USAGE,
     inputTokens: estimateTokens(promptBytes),
-    outputTokens: estimateTokens(textBytes),
+    outputTokens: estimateTokens(textUnits),
   };
 }

@@ -3,7 +3,7 @@
 
 import { AppError } from '#shared/errors/app-error.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
-import { auditInference } from './audit-inference.ts';
+import { openInferenceAudit } from './audit-inference.ts';
 import { watchDeparture } from './departure.ts';
 import { forward } from './forward.ts';
 import { answer, understand, upstreamRequest } from './message-steps.ts';
@@ -28,6 +28,9 @@ export function createCountTokens({
     }
     const { facts, candidates } = understood;
     const departure = watchDeparture(res);
+    const tag = billingTagOf(facts.tags, settings.billingGroupTag ?? null, principal.groups);
+    const elapsedMs = () => now() - receivedAtMs;
+    const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
     const forwarded = await forward(
       { connections, now, log },
       {
@@ -37,12 +40,11 @@ export function createCountTokens({
         ttfbMs: settings.ttfbMs,
         successHeaders: {},
         onProgress: () => undefined,
+        onStream: audit.streams,
         onStarted: () => undefined,
       },
     );
-    const tag = billingTagOf(facts.tags, settings.billingGroupTag ?? null, principal.groups);
-    const durationMs = Math.max(0, now() - receivedAtMs);
-    auditInference(log, exchange, forwarded, { model: facts.model, tag, durationMs });
+    audit.ends(forwarded);
     answer(exchange, forwarded, departure);
   };
 }

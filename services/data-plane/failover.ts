@@ -3,6 +3,13 @@
 import { AppError } from '#shared/errors/app-error.ts';
 import type { ErrorReply } from './upstreams/upstream.ts';
 
+/** After an overload that names no time of its own. */
+const OVERLOADED_RETRY_SECONDS = '5';
+
+const NOT_SIGNED_IN = 'the gateway could not sign in to its upstream';
+const DENIED = 'the upstream does not let the gateway use this model';
+const CHECK = '— check the gateway operator';
+
 /** One upstream that did not serve: its answer as the client may see it, or null without one. */
 export interface Failure {
   readonly upstream: string;
@@ -25,7 +32,10 @@ export function failsOver(status: number): boolean {
   );
 }
 
-/** The gateway's key, not the client's: never shown as 401, or the client would sign in again. */
+/**
+ * 401 is the gateway's key and 403 what the key may do, perhaps with this model or region alone. Neither
+ * is the client's: shown as such, it would sign in again.
+ */
 export function isOurCredential(status: number): boolean {
   return status === 401 || status === 403;
 }
@@ -39,9 +49,10 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
     failures.findLast(({ reply }) => reply !== null && match(reply.status));
   const told = last((status) => status === 429) ?? last((status) => status === 529);
   if (told !== undefined) return relayed(told);
-  if (last(isOurCredential) !== undefined) {
-    const message = 'the gateway could not sign in to its upstream — check the gateway operator';
-    return { type: 'error', error: new AppError('upstream_failed', message) };
+  const refused = last(isOurCredential);
+  if (refused !== undefined) {
+    const message = `${refused.reply?.status === 403 ? DENIED : NOT_SIGNED_IN} ${CHECK}`;
+    return { type: 'error', error: new AppError('upstream_rejected', message) };
   }
   const said = last((status) => status === 404) ?? last((status) => status === 501);
   if (said !== undefined) return relayed(said);
@@ -51,5 +62,9 @@ export function verdictOn(failures: readonly Failure[], configured: number): Ver
 
 function relayed({ upstream, reply }: Failure): Verdict {
   if (reply === null) throw new RangeError('a relayed failure has an answer');
-  return { type: 'reply', upstream, reply };
+  if (reply.status !== 529 || reply.headers['retry-after'] !== undefined) {
+    return { type: 'reply', upstream, reply };
+  }
+  const headers = { ...reply.headers, 'retry-after': OVERLOADED_RETRY_SECONDS };
+  return { type: 'reply', upstream, reply: { ...reply, headers } };
 }

@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { type AttemptResult, startAttempt } from './attempt.ts';
+import type { StreamStart } from './audit-inference.ts';
 import type { Ending } from './bill.ts';
 import type { Connections } from './connections.ts';
 import type { Departure } from './departure.ts';
@@ -30,6 +31,8 @@ export interface ForwardOptions {
   readonly successHeaders: Readonly<Record<string, string>>;
   /** What is being done for the client, so that others can see how far it is. */
   readonly onProgress: (candidate: Candidate, relay: Relay | null) => void;
+  /** A success that streams has sent its headers. */
+  readonly onStream: (start: StreamStart) => void;
   /** The model has begun to answer: the body will not be sent again. */
   readonly onStarted: () => void;
 }
@@ -122,12 +125,16 @@ async function tryOne(
         options.onStarted();
       };
       const own = { ...options.successHeaders, 'request-id': requestId };
-      const { log } = deps;
+      const { now, log } = deps;
+      const { translateStreamError } = upstream;
       const relay = openRelay({
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
+        ...{ translateStreamError, now },
       });
-      answer = { relay, status, headersAtMs: deps.now(), ids: readUpstreamIds(headers) };
+      const ids = readUpstreamIds(headers);
+      answer = { relay, status, headersAtMs: deps.now(), ids };
       options.onProgress(candidate, relay);
+      if (relay.isStream) options.onStream({ candidate, status, ids });
       departure.listen((why) => (why === 'cut' ? relay.cut() : relay.clientGone()));
       return relay;
     },
@@ -170,7 +177,10 @@ function warn(
 ): void {
   if (status !== null && isOurCredential(status)) {
     // For the operator's alert: developers see only a 502.
-    const text = 'an upstream refused the credentials of the gateway; correct its auth';
+    const text =
+      status === 401
+        ? 'an upstream refused the credentials of the gateway; correct its auth'
+        : 'an upstream denied the gateway a request; grant its credentials the model and region';
     log.error(text, { upstream, status, request_id: requestId });
     return;
   }

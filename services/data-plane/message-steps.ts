@@ -10,6 +10,7 @@ import type { Forwarded } from './forward.ts';
 import type { LiveRequest } from './live-requests.ts';
 import type { MessagesDeps, MessagesSettings } from './messages-deps.ts';
 import { type Candidate, type Plan, planFor } from './plan.ts';
+import { readReach } from './prompt-reach.ts';
 import type { Relay } from './relay.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Estimator } from './reservation.ts';
@@ -24,6 +25,8 @@ export type Understood =
       readonly outcome: 'places';
       readonly facts: MessageFacts;
       readonly candidates: readonly Candidate[];
+      /** The longest prompt that the model reads; null: not known. */
+      readonly contextTokens: number | null;
     }
   | { readonly outcome: 'refused'; readonly message: string; readonly model: string };
 
@@ -35,16 +38,17 @@ export function understand(
   const scan = scanMessageRequest(body.chunks);
   if (scan.outcome === 'bad') return { outcome: 'refused', message: scan.message, model: '' };
   const { facts } = scan;
+  const catalogue = deps.catalogue();
   const plan: Plan = planFor({
     model: facts.model,
     principal,
     policy: deps.policy(),
-    catalogue: deps.catalogue(),
+    catalogue,
     upstreams: deps.upstreams(),
   });
-  return plan.outcome === 'refused'
-    ? { ...plan, model: facts.model.slice(0, 256) }
-    : { ...plan, facts };
+  if (plan.outcome === 'refused') return { ...plan, model: facts.model.slice(0, 256) };
+  const contextTokens = catalogue.find(facts.model)?.maxInputTokens ?? null;
+  return { ...plan, facts, contextTokens };
 }
 
 /** What is set aside; nothing for a request that will be refused. */
@@ -53,13 +57,16 @@ export function reservationFor(
   { reservation }: MessagesSettings,
   ticket: Ticket,
   understood: Understood,
+  { chunks }: RequestBody,
 ): MicroUsd {
   if (understood.outcome === 'refused') return ZERO;
-  const { facts, candidates } = understood;
+  const { facts, candidates, contextTokens } = understood;
   return estimator.reserve({
     mode: reservation,
     promptBytes: ticket.promptBytes,
     maxTokens: facts.maxTokens,
+    contextTokens,
+    reach: () => readReach(chunks),
     isFast: facts.isFast,
     requestedModel: ticket.requestedModel,
     places: candidates.map(placeOf),

@@ -8,7 +8,7 @@ import { AppError } from '#shared/errors/app-error.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
 import { createAdmit } from './admit.ts';
-import { auditInference } from './audit-inference.ts';
+import { openInferenceAudit } from './audit-inference.ts';
 import { conclude } from './conclude.ts';
 import type { Connections } from './connections.ts';
 import { watchDeparture } from './departure.ts';
@@ -79,7 +79,7 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
       id: ticket.id,
       principal,
       nowMs,
-      reserveMicroUsd: reservationFor(estimator, settings, ticket, understood),
+      reserveMicroUsd: reservationFor(estimator, settings, ticket, understood, body),
       draft: encodeUsageEvent(draftOf(ticket, first, null, nowMs)),
       settings,
     });
@@ -104,6 +104,8 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
     const departure = watchDeparture(res);
     const request = upstreamRequest(exchange, 'messages', body, facts, settings);
     const progress: Progress = { candidate: candidates[0] ?? null, relay: null };
+    const elapsedMs = () => now() - ticket.admittedAtMs;
+    const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
     live.add(liveRequest(ticket, progress, departure, now));
     try {
       const forwarded = await forward(
@@ -113,13 +115,13 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
           configured: deps.upstreams().length,
           ttfbMs: settings.ttfbMs,
           onProgress: (candidate, relay) => Object.assign(progress, { candidate, relay }),
+          onStream: audit.streams,
           onStarted: () => body.chunks.splice(0),
         },
       );
       const askable = body.chunks.length > 0 ? request : null;
       conclude({ connections, emitter, estimator, now, log }, ticket, forwarded, askable);
-      const durationMs = now() - ticket.admittedAtMs;
-      auditInference(log, exchange, forwarded, { model: facts.model, tag, durationMs });
+      audit.ends(forwarded);
       answer(exchange, forwarded, departure);
     } finally {
       live.remove(ticket.id);

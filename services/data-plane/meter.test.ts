@@ -56,19 +56,19 @@ describe('stream meter', () => {
     });
   }
 
-  test('counts streamed text as its escaped bytes, of every kind of delta', () => {
+  test('counts what is streamed, of every kind of delta', () => {
     const partial = { index: 0, delta: { type: 'input_json_delta', partial_json: '{"a"' } };
     const thinking = { index: 0, delta: { type: 'thinking_delta', thinking: 'hmm' } };
     const signature = { index: 0, delta: { type: 'signature_delta', signature: 'xxxxxxxx' } };
-    const { textBytes, isFinal, usage } = meterText(
+    const { textUnits, isFinal, usage } = meterText(
       frame('message_start', start(INPUT)) +
         frame('content_block_delta', delta('a"b\n')) +
         frame('content_block_delta', partial) +
         frame('content_block_delta', thinking) +
         frame('content_block_delta', signature),
     );
-    // a\"b\n is six bytes, {\"a\" six, hmm three.
-    assert.equal(textBytes, 15);
+    // a\"b\n is six units, {\"a\" six and 14 more, hmm three and 8 more, the signature 8 and 10 more.
+    assert.equal(textUnits, 6 + 20 + 11 + 18);
     assert.deepEqual([isFinal, usage?.inputTokens, usage?.outputTokens], [false, 10, 0]);
   });
 
@@ -118,9 +118,9 @@ describe('stream meter', () => {
     meter.push(Buffer.from('\n\r'));
     meter.push(Buffer.from(`\n${frame('message_delta', { usage: { output_tokens: 3 } })}`));
     meter.end();
-    const { usage, textBytes } = meter.read();
+    const { usage, textUnits } = meter.read();
     assert.equal(usage?.outputTokens, 3);
-    assert.ok(textBytes >= 640 * 65_536);
+    assert.ok(textUnits >= 640 * 65_536);
   });
 });
 
@@ -141,8 +141,8 @@ describe('body meter', () => {
 
   test('knows nothing of a body that was cut or has none', () => {
     for (const text of ['{"usage":{"input_tokens":1}', '{"a":1}', '[]', '', '{"usage":"x"}']) {
-      const { usage, textBytes } = meterIn([Buffer.from(text)], createJsonMeter());
-      assert.deepEqual([usage, textBytes], [null, text.length], text);
+      const { usage, textUnits } = meterIn([Buffer.from(text)], createJsonMeter());
+      assert.deepEqual([usage, textUnits], [null, text.length], text);
     }
   });
 });

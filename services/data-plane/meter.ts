@@ -4,6 +4,7 @@
 // Cost: one indexOf per line; only frames that can carry usage are parsed, deltas are measured.
 
 import type { Usage } from '#shared/domain/usage.ts';
+import { deltaTextUnits } from './delta-text.ts';
 import { SseLines } from './sse-lines.ts';
 import { TopLevelScanner } from './top-level-scanner.ts';
 import { isObject, type ReportedUsage, readReport, toUsage } from './usage-counts.ts';
@@ -15,8 +16,8 @@ export interface Metered {
   readonly usage: Usage | null;
   /** `usage` is of the whole answer, not only of its prompt. */
   readonly isFinal: boolean;
-  /** Text that was answered, as JSON-escaped bytes; for a body that is no stream, all its bytes. */
-  readonly textBytes: number;
+  /** Answered so far: UTF-16 units of a stream's deltas; for a body that is no stream, all its bytes. */
+  readonly textUnits: number;
   /** `error.type` of an error event in the stream. */
   readonly errorType: string | null;
 }
@@ -33,7 +34,7 @@ export const UNMETERED: Metered = {
   started: false,
   usage: null,
   isFinal: false,
-  textBytes: 0,
+  textUnits: 0,
   errorType: null,
 };
 
@@ -60,7 +61,7 @@ export function createJsonMeter(): Meter {
       started: bytes > 0,
       usage,
       isFinal: usage !== null,
-      textBytes: bytes,
+      textUnits: bytes,
       errorType: null,
     }),
   };
@@ -72,7 +73,7 @@ export function createSseMeter(): Meter {
   let isFinal = false;
   let isRefused = false;
   let report: ReportedUsage | null = null;
-  let textBytes = 0;
+  let textUnits = 0;
   let errorType: string | null = null;
 
   function take(usage: unknown): void {
@@ -85,7 +86,7 @@ export function createSseMeter(): Meter {
     const type = event === '' ? frameType(data) : event;
     if (type === 'content_block_delta') {
       started = true;
-      textBytes += deltaTextBytes(data);
+      textUnits += deltaTextUnits(data);
     } else if (type === 'message_start') {
       started = true;
       const message = member(parseJson(data.toString()), 'message');
@@ -113,7 +114,7 @@ export function createSseMeter(): Meter {
         started,
         usage: usage === null || isFinal ? usage : { ...usage, outputTokens: 0 },
         isFinal,
-        textBytes: textBytes + lines.skippedBytes,
+        textUnits: textUnits + lines.skippedBytes,
         errorType,
       };
     },
@@ -131,36 +132,6 @@ function frameType(data: Buffer): string {
   const open = data.indexOf(0x22, key + 6);
   const close = data.indexOf(0x22, open + 1);
   return open < 0 || close < 0 || close - open > 40 ? '' : data.toString('latin1', open + 1, close);
-}
-
-const TEXT_KEYS = ['"text"', '"partial_json"', '"thinking"'];
-
-/** Bytes of the delta's text between its quotes, escapes as they stand. */
-function deltaTextBytes(data: Buffer): number {
-  const delta = data.indexOf('"delta"');
-  if (delta < 0) return 0;
-  for (const key of TEXT_KEYS) {
-    // Inside a string the quotes of such a key are escaped, so that it cannot be mistaken for one.
-    const found = data.indexOf(key, delta);
-    if (found < 0) continue;
-    let at = skipSpaces(data, found + key.length);
-    if (data[at] !== 0x3a) continue;
-    at = skipSpaces(data, at + 1);
-    if (data[at] === 0x22) return stringBytes(data, at + 1);
-  }
-  return 0;
-}
-
-function skipSpaces(data: Buffer, from: number): number {
-  let at = from;
-  while (data[at] === 0x20) at += 1;
-  return at;
-}
-
-function stringBytes(data: Buffer, from: number): number {
-  let at = from;
-  while (at < data.length && data[at] !== 0x22) at += data[at] === 0x5c ? 2 : 1;
-  return Math.min(at, data.length) - from;
 }
 
 export function parseJson(text: string): unknown {

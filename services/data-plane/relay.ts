@@ -1,6 +1,6 @@
 // A successful answer on its way to the client: the upstream's bytes, as they come, no faster than the
-// client reads. When the upstream breaks off, a stream is ended with an error event that the client
-// understands; a body that is no stream can only be cut.
+// client reads; of a cloud's stream all but the error events. When the upstream breaks off, a stream is
+// ended with an error event that the client understands; a body that is no stream can only be cut.
 //
 // Cost: one write and one metered line scan for each chunk; no copy, no promise.
 
@@ -9,8 +9,12 @@ import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { AnswerControl, Sink } from './attempt.ts';
 import type { Ending } from './bill.ts';
+import { PING, startKeepAlive } from './keep-alive.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
+import { ErrorRewriter } from './stream-errors.ts';
+import { BEFORE_ERROR, errorEvent, type Tail, tailAfter } from './stream-tail.ts';
+import type { Upstream } from './upstreams/upstream.ts';
 
 export interface RelayOptions {
   readonly res: ServerResponse;
@@ -19,7 +23,10 @@ export interface RelayOptions {
   /** The gateway's own, which win. */
   readonly headers: Readonly<Record<string, string>>;
   readonly requestId: string;
+  /** Puts an error event of a cloud's stream in our words; null where every byte passes. */
+  readonly translateStreamError: Upstream['translateStreamError'];
   readonly control: AnswerControl;
+  readonly now: () => number;
   readonly log: Log;
   /** The model has begun to answer; nothing needs the request's body any more. */
   readonly onStarted: () => void;
@@ -33,14 +40,13 @@ export interface Relayed {
 }
 
 export interface Relay extends Sink {
+  readonly isStream: boolean;
   read(): Relayed;
   /** The client has left. */
   clientGone(): void;
   /** The gateway stops: ends the answer with an error that the client may retry. */
   cut(): void;
 }
-
-const NEWLINE = 0x0a;
 
 export function openRelay(options: RelayOptions): Relay {
   const { res, status, control, requestId, log } = options;
@@ -49,11 +55,17 @@ export function openRelay(options: RelayOptions): Relay {
   // Where an error event may follow, no length can be promised.
   if (isStream) delete passed['content-length'];
   let meter: Meter | null = meterFor(isStream, passed['content-encoding']);
+  const cloud = isStream && meter !== null ? options.translateStreamError : null;
+  // Anthropic says so itself; a proxy on the way must not keep a cloud's stream either.
+  if (cloud !== null) passed['cache-control'] ??= 'no-cache';
   let bytes = 0;
   let isStarted = false;
   let ending: Ending | null = null;
   let notSent = false;
-  let tail: 'frame' | 'line' | 'middle' = 'frame';
+  let tail: Tail = 'frame';
+  const rewriter =
+    cloud && new ErrorRewriter((data) => errorEvent(cloud(data, requestId), requestId));
+  const keepAlive = cloud && startKeepAlive(options.now, ping);
 
   const resume = () => control.resume();
   res.on('drain', resume);
@@ -65,8 +77,21 @@ export function openRelay(options: RelayOptions): Relay {
     if (flush) res.flushHeaders();
   }
 
+  function send(chunk: Buffer): boolean {
+    sendHead(false);
+    if (isStream) tail = tailAfter(chunk, tail);
+    keepAlive?.sent();
+    return res.write(chunk);
+  }
+
+  /** Never within an event, and not to a client that has yet to read what is there. */
+  function ping(): void {
+    if (tail === 'frame' && !res.destroyed && !res.writableNeedDrain) send(PING);
+  }
+
   function finish(how: Ending): void {
     ending = how;
+    keepAlive?.stop();
     res.off('drain', resume);
     if (how !== 'answered') metering((running) => running.end());
   }
@@ -84,26 +109,26 @@ export function openRelay(options: RelayOptions): Relay {
     }
   }
 
-  function endWithError(type: string, message: string): void {
-    const error = { type: 'error', request_id: requestId, error: { type, message } };
-    res.end(`${closing[tail]}event: error\ndata: ${JSON.stringify(error)}\n\n`);
-  }
-
   function breakOff(type: string, message: string): void {
     if (res.destroyed) return;
     if (!res.headersSent) notSent = true;
     else if (!isStream) res.destroy();
-    else if (meter?.read().errorType == null) endWithError(type, message);
-    else res.end();
+    else if (meter?.read().errorType != null) res.end();
+    else res.end(BEFORE_ERROR[tail] + errorEvent({ type, message }, requestId));
   }
 
   return {
+    isStream,
     onData(chunk) {
       bytes += chunk.length;
-      sendHead(false);
-      const isReady = res.write(chunk);
+      let isReady = true;
+      if (rewriter === null) isReady = send(chunk);
+      else {
+        rewriter.push(chunk, (part) => {
+          isReady = send(part);
+        });
+      }
       metering((running) => running.push(chunk));
-      if (isStream) tail = tailOf(chunk, tail);
       if (!isStarted && (meter?.hasStarted() ?? true) && isStream) {
         isStarted = true;
         options.onStarted();
@@ -112,6 +137,7 @@ export function openRelay(options: RelayOptions): Relay {
     },
     onEnd() {
       metering((running) => running.end());
+      rewriter?.end(send);
       sendHead(false);
       finish('answered');
       res.end();
@@ -141,25 +167,6 @@ export function openRelay(options: RelayOptions): Relay {
   };
 }
 
-/**
- * What to put in front of an error event. In the middle of a line nothing can be taken back: naming the
- * broken event `error` and adding ours as its last data line is what parsers understand best.
- */
-const closing = { frame: '', line: '\n', middle: '\n' };
-
-function tailOf(chunk: Buffer, before: 'frame' | 'line' | 'middle'): 'frame' | 'line' | 'middle' {
-  let at = chunk.length - 1;
-  let newlines = 0;
-  for (; at >= 0 && newlines < 2; at -= 1) {
-    if (chunk[at] === NEWLINE) newlines += 1;
-    else if (chunk[at] !== 0x0d) break;
-  }
-  if (newlines === 2) return 'frame';
-  const isWhole = at < 0;
-  if (newlines === 1) return isWhole && before !== 'middle' ? 'frame' : 'line';
-  return isWhole ? before : 'middle';
-}
-
 /** Bytes that stay encoded although plain ones were asked for cannot be read. */
 function meterFor(isStream: boolean, encoding: string | undefined): Meter | null {
   if (encoding !== undefined && encoding !== 'identity') return null;
@@ -167,5 +174,5 @@ function meterFor(isStream: boolean, encoding: string | undefined): Meter | null
 }
 
 function unmetered(bytes: number): Metered {
-  return { started: bytes > 0, usage: null, isFinal: false, textBytes: bytes, errorType: null };
+  return { started: bytes > 0, usage: null, isFinal: false, textUnits: bytes, errorType: null };
 }

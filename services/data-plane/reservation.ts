@@ -1,11 +1,14 @@
 // What a request may cost, before it has cost anything. `ceiling` is a bound: every byte of the prompt
-// as a token at its dearest input rate, and all of max_tokens. `estimate` follows what the same model
-// cost lately, and never passes the ceiling. Averages are integers, a small window of recent answers.
+// as a token at its dearest input rate, and all of max_tokens; where the prompt may bring in more than
+// its bytes, all that the model can read, and every search it may make. `estimate` follows what the
+// same model cost lately, and never passes the ceiling of the bytes. Averages are integers, a small
+// window of recent answers.
 
 import type { Provider } from '#shared/domain/catalogue.ts';
 import { type MicroUsd, microUsd, ZERO } from '#shared/domain/money.ts';
 import type { EndpointClass, PriceBook } from '#shared/domain/pricing.ts';
 import { NO_USAGE, type Usage } from '#shared/domain/usage.ts';
+import { NO_REACH, type PromptReach } from './prompt-reach.ts';
 
 export type ReservationMode = 'none' | 'estimate' | 'ceiling';
 
@@ -21,6 +24,10 @@ export interface ReservationQuery {
   readonly mode: ReservationMode;
   readonly promptBytes: number;
   readonly maxTokens: number | null;
+  /** The longest prompt that the model reads; null: not known. */
+  readonly contextTokens: number | null;
+  /** Asked for in `ceiling` alone: it reads the whole body. */
+  readonly reach: () => PromptReach;
   readonly isFast: boolean;
   readonly requestedModel: string;
   readonly places: readonly PricedPlace[];
@@ -50,6 +57,8 @@ interface Average {
 export const BYTES_PER_TOKEN = 4;
 /** A request without max_tokens is refused upstream; its ceiling is the longest answer there is. */
 const MAX_TOKENS_MAX = 128_000;
+/** No model reads more. */
+const CONTEXT_TOKENS_MAX = 1_000_000;
 /** What an answer is taken to be before any has been seen. */
 const FIRST_OUTPUT_TOKENS = 1_000;
 const WINDOW = 8;
@@ -63,8 +72,8 @@ export function createEstimator(): Estimator {
   return {
     reserve(query) {
       if (query.mode === 'none') return ZERO;
-      const most = ceiling(query);
-      if (query.mode === 'ceiling') return most;
+      if (query.mode === 'ceiling') return ceiling(query, query.reach());
+      const most = ceiling(query, NO_REACH);
       const known = averages.get(query.requestedModel);
       const guess = known === undefined ? firstGuess(query) : fromAverage(known, query.promptBytes);
       return guess < most ? guess : most;
@@ -92,16 +101,19 @@ export function estimateTokens(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN);
 }
 
-function ceiling(query: ReservationQuery): MicroUsd {
+function ceiling(query: ReservationQuery, { extraTokens, webSearches }: PromptReach): MicroUsd {
   const outputTokens = Math.min(query.maxTokens ?? MAX_TOKENS_MAX, 100 * MAX_TOKENS_MAX);
+  const context = query.contextTokens ?? CONTEXT_TOKENS_MAX;
+  const prompt =
+    extraTokens === null ? context : Math.min(context, query.promptBytes + extraTokens);
   const prompts: Partial<Usage>[] = [
-    { inputTokens: query.promptBytes },
-    { cacheWrite5mTokens: query.promptBytes },
-    { cacheWrite1hTokens: query.promptBytes },
+    { inputTokens: prompt },
+    { cacheWrite5mTokens: prompt },
+    { cacheWrite1hTokens: prompt },
   ];
   return dearest(
     query,
-    prompts.map((prompt) => ({ ...prompt, outputTokens })),
+    prompts.map((tokens) => ({ ...tokens, outputTokens, webSearchRequests: webSearches })),
   );
 }
 

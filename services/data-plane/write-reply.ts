@@ -42,13 +42,20 @@ export function writeRefusal(
 }
 
 function refusalFor(
-  { requestId, principal }: SessionExchange,
+  { requestId, principal, url, clientIp }: SessionExchange,
   gate: Exclude<Gate, { outcome: 'admitted' }>,
   { blockedMessage, nowMs, log }: RefusalOptions,
 ): Refusal {
   const about = { request_id: requestId, sub: principal.sub };
   switch (gate.outcome) {
     case 'revoked':
+      // As the HTTP kit audits every other token that is none.
+      log.audit('auth.denied', {
+        request_id: requestId,
+        reason: 'invalid_token',
+        path: url.pathname,
+        client_ip: clientIp,
+      });
       throw new AppError('unauthenticated', 'invalid token', { detail: 'the session is revoked' });
     case 'busy':
       return renderBusy({ nowMs, requestId });

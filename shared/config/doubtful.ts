@@ -1,9 +1,12 @@
 // Values that work but are seldom meant: boot goes on and says so.
 
+import { createModelAllowlist } from '../domain/model-allowlist.ts';
+import { findDoubtfulModels } from './doubtful-models.ts';
 import type { Warning } from './fault.ts';
 import { innerPlaceOfUrl } from './loopback.ts';
-import { valueAt } from './raw-tree.ts';
+import { mapAt, valueAt } from './raw-tree.ts';
 import type { GatewayConfig } from './schema.ts';
+import type { JsonObject } from './schema-managed.ts';
 
 const SESSION_HOURS_USUAL_MAX = 24;
 
@@ -16,6 +19,7 @@ export function findDoubtful(config: GatewayConfig, tree: unknown): Warning[] {
   checkAddresses(config, warn);
   checkSignIn(config, warn);
   checkUpstreams(config, warn);
+  findDoubtfulModels(config, warn);
   checkAdmin(config, warn);
   checkManaged(config, tree, warn);
   return warnings;
@@ -89,15 +93,35 @@ function checkManaged({ managed }: GatewayConfig, tree: unknown, warn: Warn): vo
   if (managed === undefined) return;
   managed.policies.forEach(({ match, settings }, index) => {
     const path = `managed.policies[${index}]`;
+    const written = mapAt(tree, 'managed', 'policies', index);
+    if (written['cli'] !== undefined && written['settings'] !== undefined) {
+      warn(`${path}.settings`, 'has no effect beside cli, of which it is another name.');
+    }
     const isBase = match.groups === undefined && match.email_domain === undefined;
     if (isBase && index < managed.policies.length - 1 && managed.policy_mode === 'first_match') {
       warn(path, 'matches everyone but is not the last, so the policies after it never match.');
     }
-    if (settings['availableModels'] === undefined || settings['model'] !== undefined) return;
-    if (settings['enforceAvailableModels'] === true) return;
+    checkDefaultModel(path, settings, warn);
+  });
+}
+
+function checkDefaultModel(path: string, settings: JsonObject, warn: Warn): void {
+  const { availableModels: listed, model, enforceAvailableModels } = settings;
+  if (!Array.isArray(listed) || enforceAvailableModels === true) return;
+  if (model === undefined) {
     const message = 'lists availableModels without model or enforceAvailableModels: where the';
     warn(path, `${message} client's own default is not listed, people must pick a model first.`);
-  });
+  } else if (!isListed(String(model), listed.map(String))) {
+    const message = `starts people on ${JSON.stringify(model)}, which its availableModels leave out:`;
+    warn(path, `${message} they get a 400 until they pick another model.`);
+  }
+}
+
+/** A client's alias stands for whatever of its family it knows; `default` and its like for any. */
+function isListed(model: string, listed: readonly string[]): boolean {
+  const alias = /^(opus|sonnet|haiku|fable)(?:\[1m\])?$/i.exec(model)?.[1]?.toLowerCase();
+  if (alias !== undefined) return listed.some((entry) => entry.toLowerCase().includes(alias));
+  return !model.startsWith('claude-') || createModelAllowlist(listed).allows(model);
 }
 
 function isPlainHttp(url: string): boolean {

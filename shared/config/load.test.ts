@@ -193,6 +193,7 @@ managed:
       'upstreams[0].forward_user_identity',
       'models[1].id',
       'pricing.multiplier',
+      'models[0].upstream_model.anthropic',
       'admin',
       'managed.settings',
       'managed.policies[0]',

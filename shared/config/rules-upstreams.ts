@@ -1,3 +1,4 @@
+import { builtinModel } from '../domain/builtin-models.ts';
 import { listAt, mapAt, textAt } from './raw-tree.ts';
 import type { Rule, RuleContext } from './rule.ts';
 
@@ -132,7 +133,8 @@ function pricesNameUpstreams({ tree, refuse }: RuleContext): void {
       refuse(`${path}.upstream`, JSON.stringify(upstream), oneOfNames(names));
     }
     if (upstream === undefined || model === undefined) return;
-    const identity = JSON.stringify([upstream, model.toLowerCase()]);
+    // Every spelling of a built-in model is that model.
+    const identity = JSON.stringify([upstream, builtinModel(model)?.id ?? model.toLowerCase()]);
     const first = seen.get(identity);
     const found = `the same upstream and model as pricing.overrides[${first}]`;
     if (first !== undefined) refuse(path, found, 'one row for each upstream and model');

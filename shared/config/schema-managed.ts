@@ -12,7 +12,7 @@ export type JsonObject = { [key: string]: JsonValue };
 
 const MATCH_GROUPS =
   'a list with at least one group; without the key the policy matches every group';
-const POLICY_KIND = 'settings under one of cli, settings and code';
+const POLICY_KIND = 'settings under either cli (or settings, its other name) or code';
 
 const strings = (accepted: string) => listOf(text(accepted), `a list: ${accepted}`).optional();
 const rules = () => strings('permission rules like Bash(npm test:*)');
@@ -60,17 +60,19 @@ const policy = section({
   match: match.prefault({}),
   /** Settings for the Claude Code CLI. */
   cli: settingsDocument.optional(),
-  /** Another name of `cli`. */
+  /** Another name of `cli`, which wins where both stand. */
   settings: settingsDocument.optional(),
   /** Settings for the CLI and for the Code tab of Claude Desktop. */
   code: settingsDocument.optional(),
   /** Whether Claude Desktop's sessions get `cli` settings. Absent: they do not. */
   serve_to_desktop: flag().optional(),
 }).transform(({ match, cli, settings, code, serve_to_desktop }, context) => {
-  const given = [cli, settings, code].filter((document) => document !== undefined);
-  if (given.length > 1) context.addIssue({ code: 'custom', message: POLICY_KIND });
+  const forCli = cli ?? settings;
+  if (forCli !== undefined && code !== undefined) {
+    context.addIssue({ code: 'custom', message: POLICY_KIND });
+  }
   const kind: 'cli' | 'code' = code === undefined ? 'cli' : 'code';
-  return { match, kind, settings: given[0] ?? {}, serve_to_desktop };
+  return { match, kind, settings: forCli ?? code ?? {}, serve_to_desktop };
 });
 
 /** Managed settings: what people get, by group and mail domain. */

@@ -1,7 +1,6 @@
 // Routes → one request listener, composed once: gates, then the session where a route wants one, then
 // the handler. Cost per request: Express's router (about 2 µs), a request id, four headers.
 
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express from 'express';
 import type { Clock } from '#shared/domain/clock.ts';
@@ -11,12 +10,14 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { sendText } from './answer.ts';
 import { sendFailure } from './envelope.ts';
 import { type Gates, passGates } from './gates.ts';
+import { requestOrigin } from './origin.ts';
+import { requestIdFor } from './request-id.ts';
 import type { Exchange, Route } from './route.ts';
 
 export interface HttpAppOptions {
   readonly routes: readonly Route[];
-  /** Null for anything that is not a live session of ours. Never throws. */
-  readonly verify: (token: string) => Promise<Principal | null>;
+  /** Null for anything that is not a live session of ours, at this origin. Never throws. */
+  readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   readonly isRevoked: (principal: Principal) => Promise<boolean>;
   readonly gates: Gates;
   /** Sends `Strict-Transport-Security`: the listener itself speaks TLS. */
@@ -55,7 +56,8 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     handle: Handle,
     params: Params = {},
   ): Promise<void> {
-    const requestId = idOf(res);
+    const requestId = requestIdFor(req, route?.envelope);
+    res.setHeader('x-request-id', requestId);
     const passage = passGates(options.gates, req);
     if (passage.outcome === 'refused') {
       const { clientIp, reason } = passage;
@@ -100,7 +102,6 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     if (options.tls) {
       res.setHeader('strict-transport-security', 'max-age=31536000; includeSubDomains');
     }
-    res.setHeader('x-request-id', randomUUID());
     app(req, res);
   };
 }
@@ -111,10 +112,6 @@ type Params = Readonly<Record<string, string>>;
 function parseTarget(target: string): URL {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
   return new URL(`http://gateway.invalid${path.startsWith('/') ? '' : '/'}${path}`);
-}
-
-function idOf(res: ServerResponse): string {
-  return String(res.getHeader('x-request-id'));
 }
 
 function dispatchMethods(routes: readonly Route[], options: HttpAppOptions): Handle {
@@ -160,9 +157,10 @@ async function unknownPath(exchange: Exchange, options: HttpAppOptions): Promise
 const BEARER = 'Bearer ';
 
 async function authenticate(exchange: Exchange, options: HttpAppOptions): Promise<Principal> {
-  const header = exchange.req.headers.authorization ?? '';
+  const { req } = exchange;
+  const header = req.headers.authorization ?? '';
   if (!header.startsWith(BEARER)) throw denied(exchange, options, 'missing_token');
-  const principal = await options.verify(header.slice(BEARER.length));
+  const principal = await options.verify(header.slice(BEARER.length), requestOrigin(req));
   if (principal === null) throw denied(exchange, options, 'invalid_token');
   return principal;
 }

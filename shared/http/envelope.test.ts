@@ -40,8 +40,6 @@ describe('each failure on the Anthropic wire', () => {
     ['unauthenticated', 401, 'authentication_error'],
     ['forbidden', 403, 'permission_error'],
     ['not_found', 404, 'not_found_error'],
-    ['busy', 429, 'rate_limit_error'],
-    ['rate_limited', 429, 'rate_limit_error'],
     ['internal', 500, 'api_error'],
     ['not_supported', 501, 'not_supported'],
     ['upstream_failed', 502, 'api_error'],
@@ -58,19 +56,11 @@ describe('each failure on the Anthropic wire', () => {
     });
   }
 
-  test('a spend refusal has no request id, and is not to be retried', () => {
-    const answer = sent('anthropic', 'spend_limit_reached');
-    assert.equal(answer.status, 429);
-    assert.equal(answer.header('x-should-retry'), 'false');
-    const error = { type: 'billing_error', message: 'do this' };
-    assert.equal(answer.body, JSON.stringify({ type: 'error', error }));
-  });
-
   test('only what would fail again says that it is not to be retried', () => {
     const final = ERROR_CODES.filter(
       (code) => sent('anthropic', code).header('x-should-retry') === 'false',
     );
-    assert.deepEqual(final, ['unauthenticated', 'spend_limit_reached', 'not_supported']);
+    assert.deepEqual(final, ['unauthenticated', 'not_supported']);
   });
 
   test('retry-after is whole seconds, rounded up, and absent when nobody knows', () => {

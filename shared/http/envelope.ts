@@ -54,10 +54,6 @@ const SPELLINGS = {
     oauth: 'invalid_request',
     plain: true,
   },
-  request_timeout: { status: 408, type: 'invalid_request_error', oauth: 'invalid_request' },
-  spend_limit_reached: { status: 429, type: 'billing_error', oauth: 'slow_down', retry: false },
-  busy: { status: 429, type: 'rate_limit_error', oauth: 'slow_down' },
-  rate_limited: { status: 429, type: 'rate_limit_error', oauth: 'slow_down' },
   conflict: { status: 409, type: 'invalid_request_error', oauth: 'temporarily_unavailable' },
   upstream_failed: { status: 502, type: 'api_error', oauth: 'temporarily_unavailable' },
   upstream_rejected: { status: 502, type: 'api_error', oauth: 'temporarily_unavailable' },
@@ -89,9 +85,8 @@ type SendEnvelope = (
 
 const ENVELOPES: Record<Envelope, SendEnvelope> = {
   anthropic(res, { status, type }, message, { requestId, headers }) {
-    // As in the reference, a spend refusal has no request id.
-    const id = type === 'billing_error' ? {} : { request_id: requestId };
-    sendJson(res, status, { type: 'error', ...id, error: { type, message } }, headers);
+    const body = { type: 'error', request_id: requestId, error: { type, message } };
+    sendJson(res, status, body, headers);
   },
   oauth(res, { status, oauth }, message, { headers }) {
     const body = { error: oauth, error_description: message };

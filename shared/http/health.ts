@@ -4,6 +4,7 @@
 import type { Clock } from '#shared/domain/clock.ts';
 import { isoTime } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
+import { sendText } from './answer.ts';
 import type { Route } from './route.ts';
 
 export interface HealthCheck {
@@ -54,7 +55,7 @@ export function createHealthRoutes(deps: HealthDeps): Route[] {
       methods: ['GET', 'HEAD'],
       access: 'public',
       handle: ({ res }) => {
-        res.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
+        sendText(res, 200, 'ok');
       },
     },
     {
@@ -67,12 +68,8 @@ export function createHealthRoutes(deps: HealthDeps): Route[] {
         const lines = found.map(
           ({ name, sentence, sinceMs }) => `${name}: ${sentence} (since ${isoTime(sinceMs)})`,
         );
-        const headers = {
-          'content-type': 'text/plain; charset=utf-8',
-          'cache-control': 'no-store',
-        };
-        res.writeHead(serves ? 200 : 503, headers);
-        res.end([serves ? 'ready' : 'not ready', ...lines].join('\n'));
+        const text = [serves ? 'ready' : 'not ready', ...lines].join('\n');
+        sendText(res, serves ? 200 : 503, text, { 'cache-control': 'no-store' });
       },
     },
   ];

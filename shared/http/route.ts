@@ -7,7 +7,7 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** UUID v4, in every answer as `x-request-id`. */
+  /** The client's own name for it or a UUID v4; in every answer as `x-request-id`. */
   readonly requestId: string;
   /** The client's address after trusted proxies. */
   readonly clientIp: string;

@@ -80,16 +80,16 @@ test('a token is good to the last millisecond and not one longer, cached or not'
   const token = await minter.mint(CLAIMS, ISSUER, 60);
   const unseen = await minter.mint({ ...CLAIMS, sub: 'other' }, ISSUER, 60);
   clock.atMs = START_MS + 59_999;
-  assert.equal((await verifier.verify(token))?.sessionId, 's-1');
+  assert.equal((await verifier.verify(token, ISSUER))?.sessionId, 's-1');
   clock.atMs = START_MS + 60_000;
-  assert.equal(await verifier.verify(token), null);
-  assert.equal(await verifier.verify(unseen), null);
+  assert.equal(await verifier.verify(token, ISSUER), null);
+  assert.equal(await verifier.verify(unseen, ISSUER), null);
 });
 
 test('every configured secret verifies, only the first signs', async () => {
   const old = sessionKeysFromSecrets(['the-second-session-secret-of-this-test']);
   const token = await open(old).minter.mint(CLAIMS, ISSUER, 60);
-  assert.equal((await open(hmacKeys).verifier.verify(token))?.sub, 'dev');
+  assert.equal((await open(hmacKeys).verifier.verify(token, ISSUER))?.sub, 'dev');
 });
 
 test('what is not a live session of ours is nobody', async () => {
@@ -117,7 +117,7 @@ test('what is not a live session of ours is nobody', async () => {
     nothing: '',
   };
   for (const [what, token] of Object.entries(refused)) {
-    assert.equal(await verifier.verify(token), null, what);
+    assert.equal(await verifier.verify(token, ISSUER), null, what);
   }
 });
 
@@ -127,14 +127,25 @@ test('what the reference does not ask for is not asked for', async () => {
     { alg: 'HS256', kid: HEADER.kid },
     { ...PAYLOAD, exp: undefined, iat: START_MS, groups: 'eng', aud: ['x', SESSION_AUDIENCE] },
   );
-  const principal = await verifier.verify(token);
+  const principal = await verifier.verify(token, ISSUER);
   assert.deepEqual([principal?.email, principal?.groups], [null, ['eng']]);
 });
 
-test('without a public_url any issuer of ours passes, but there must be one', async () => {
+test('without a public_url the issuer is the origin that was asked, cached or not', async () => {
   const { verifier } = open(hmacKeys, null);
-  assert.equal((await verifier.verify(forge(HEADER, PAYLOAD)))?.sub, 'dev');
-  assert.equal(await verifier.verify(forge(HEADER, { ...PAYLOAD, iss: undefined })), null);
+  const token = forge(HEADER, { ...PAYLOAD, iss: 'http://127.0.0.1:8080' });
+  const ask = async (origin: string) => (await verifier.verify(token, origin))?.sub ?? null;
+  assert.equal(await ask('http://localhost:8080'), null);
+  assert.equal(await ask('http://127.0.0.1:8080'), 'dev');
+  assert.equal(await ask('http://localhost:8080'), null);
+  assert.equal(await ask('http://127.0.0.1:8080'), 'dev');
+  const none = forge(HEADER, { ...PAYLOAD, iss: undefined });
+  assert.equal(await verifier.verify(none, 'http://127.0.0.1:8080'), null);
+});
+
+test('with a public_url it does not matter how the gateway was reached', async () => {
+  const { verifier } = open(hmacKeys);
+  assert.equal((await verifier.verify(forge(HEADER, PAYLOAD), 'http://10.0.0.1'))?.sub, 'dev');
 });
 
 for (const [name, draw] of [
@@ -149,9 +160,9 @@ for (const [name, draw] of [
     assert.ok(published.keys.every((jwk: object) => !('d' in jwk)));
     const verification = await verificationKeysFromJwks(published);
     const { verifier } = open({ ...keys, verification });
-    assert.equal((await verifier.verify(token))?.sub, 'dev');
+    assert.equal((await verifier.verify(token, ISSUER))?.sub, 'dev');
     const stranger = open(await sessionKeysFromPrivateKeys([draw()]));
-    assert.equal(await stranger.verifier.verify(token), null);
+    assert.equal(await stranger.verifier.verify(token, ISSUER), null);
   });
 }
 
@@ -160,5 +171,5 @@ test('a public key is never taken for an HMAC secret', async () => {
   const [jwk] = keys.jwks?.keys ?? [];
   const header = { alg: 'HS256', kid: keys.signing.kid };
   const token = forge(header, PAYLOAD, JSON.stringify(jwk));
-  assert.equal(await open(keys).verifier.verify(token), null);
+  assert.equal(await open(keys).verifier.verify(token, ISSUER), null);
 });

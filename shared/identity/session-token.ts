@@ -27,10 +27,11 @@ export interface SessionMinter {
 
 export interface SessionVerifier {
   /**
-   * Who is calling, or null for anything that is not a live session of ours.
+   * Who is calling, or null for anything that is not a live session of ours. `origin` is what was
+   * asked: without a public URL only a token that was issued under that name is ours.
    * @throws AppError `unavailable` while nobody can say: the keys were never read.
    */
-  verify(token: string): Promise<Principal | null>;
+  verify(token: string, origin: string): Promise<Principal | null>;
 }
 
 interface MinterOptions {
@@ -44,7 +45,7 @@ export type FindKey = (kid: string) => VerificationKey | null | Promise<Verifica
 
 interface VerifierOptions {
   readonly keys: readonly VerificationKey[] | FindKey;
-  /** Our public origin; null when it depends on the request (no public_url): then any. */
+  /** Our public origin; null without one: then the origin of each request. */
   readonly issuer: string | null;
   readonly audience: string;
   readonly clock: Clock;
@@ -81,25 +82,33 @@ export function createSessionVerifier(options: VerifierOptions): SessionVerifier
   const { issuer, audience, clock } = options;
   const findKey = typeof options.keys === 'function' ? options.keys : amongKeys(options.keys);
   // Least recently used first: a hit is put back at the end.
-  const seen = new Map<string, Principal>();
+  const seen = new Map<string, Seen>();
+  const isOurs = (iss: string, origin: string): boolean => iss === (issuer ?? origin);
   return {
-    async verify(token) {
+    async verify(token, origin) {
       const cached = seen.get(token);
       if (cached !== undefined) {
         seen.delete(token);
-        if (cached.expiresAtMs <= clock.now()) return null;
+        if (cached.principal.expiresAtMs <= clock.now()) return null;
         seen.set(token, cached);
-        return cached;
+        return isOurs(cached.iss, origin) ? cached.principal : null;
       }
       const claims = await verifiedClaims(token, findKey);
-      if (claims === null || !isForUs(claims, issuer, audience, clock.now())) return null;
+      if (claims === null || !isForUs(claims, audience, clock.now())) return null;
       const principal = readPrincipal(claims);
-      if (principal === null) return null;
+      const { iss } = claims;
+      if (principal === null || typeof iss !== 'string' || !isOurs(iss, origin)) return null;
       if (seen.size >= CACHED_TOKENS_MAX) seen.delete(seen.keys().next().value ?? '');
-      seen.set(token, principal);
+      seen.set(token, { principal, iss });
       return principal;
     },
   };
+}
+
+/** A token that verified; whether its issuer is ours is asked again each time. */
+interface Seen {
+  readonly principal: Principal;
+  readonly iss: string;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -133,9 +142,7 @@ function kidOf(token: string): string | null {
   }
 }
 
-function isForUs(claims: Claims, issuer: string | null, audience: string, nowMs: number): boolean {
-  const { iss, aud, exp, nbf } = claims;
-  if (typeof iss !== 'string' || (issuer !== null && iss !== issuer)) return false;
+function isForUs({ aud, exp, nbf }: Claims, audience: string, nowMs: number): boolean {
   if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return false;
   if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > nowMs)) return false;
   return nbf === undefined || (typeof nbf === 'number' && nbf * 1000 <= nowMs);

@@ -15,7 +15,7 @@ export interface DeviceGrant {
   readonly requestedAtMs: number;
   readonly expiresAtMs: number;
   readonly intervalSeconds: number;
-  /** When the terminal last polled; null before the first poll. */
+  /** When the terminal last polled and was not too early; null before the first poll. */
   readonly polledAtMs: number | null;
   /** An encrypted text of the control plane, set on approval: who signed in. */
   readonly approval: string | null;
@@ -46,8 +46,9 @@ export interface GrantStore extends AsyncDisposable {
   createDeviceGrant(grant: DeviceGrant, nowMs: number): Promise<boolean>;
   deviceGrantByUserCode(userCode: string, nowMs: number): Promise<DeviceGrant | null>;
   /**
-   * Reads the grant as it was before this poll. A poll nearer than the interval to the one before
-   * lengthens the interval by five seconds (RFC 8628 §3.5) and answers `slow_down`.
+   * Reads the grant as it was before this poll, says whether the poll was too early, and keeps what
+   * `paceDevicePoll` (domain/device-polling.ts) makes of the two: an early poll lengthens the interval
+   * and moves `polledAtMs` no further.
    */
   pollDeviceGrant(
     deviceCodeHash: string,

@@ -13,10 +13,14 @@ const env = {
   ADMIN_WRITE_KEY: 'aaaabbbbccccddddeeeeffff00001111',
 };
 
-test('the example boots without a warning', () => {
+test('the example boots, with the one warning that every upstream of its kind has', () => {
   const result = loadConfig({ text }, { env });
   assert.ok(result.ok, result.ok ? '' : result.faults.map((fault) => fault.message).join('\n'));
-  assert.deepEqual(result.warnings, []);
+  const vertex = 'upstreams[0]: serves claude-sonnet-4-5-20250929 and claude-sonnet-4-20250514,';
+  assert.deepEqual(
+    result.warnings.map(({ message }) => message.startsWith(vertex)),
+    [true],
+  );
 });
 
 test('the example shows every section, and every option of the flat ones', () => {

@@ -142,6 +142,36 @@ describe('every answer', () => {
   }
 });
 
+describe('a request that its client has a name for', () => {
+  const idOf = async (path: string, id: string) => {
+    const response = await ask(path, { headers: { 'x-client-request-id': id } });
+    await response.text();
+    return response.headers;
+  };
+
+  test('keeps it in the answer, its body and the log', async () => {
+    const response = await ask('/boom', { headers: { 'x-client-request-id': 'my_request-1.2' } });
+    assert.equal(response.headers.get('x-request-id'), 'my_request-1.2');
+    assert.equal(JSON.parse(await response.text()).request_id, 'my_request-1.2');
+    assert.equal(log.lines[0]?.fields['request_id'], 'my_request-1.2');
+    const longest = 'x'.repeat(128);
+    assert.equal((await idOf('/nowhere', longest)).get('x-request-id'), longest);
+  });
+
+  test('gets one of ours where that name is not fit', async () => {
+    for (const id of ['', 'a b', 'a/b', 'a,b', '"', 'x'.repeat(129)]) {
+      assert.match((await idOf('/page', id)).get('x-request-id') ?? '', UUID, id);
+    }
+  });
+
+  test('gets one of ours on the admin API, which makes its own ids of it', async () => {
+    const headers = await idOf('/admin', 'cri');
+    const id = headers.get('x-request-id') ?? '';
+    assert.match(id, UUID);
+    assert.equal(headers.get('request-id'), `req_${id.replaceAll('-', '')}`);
+  });
+});
+
 describe('a session', () => {
   test('reaches its handler with who, where from, and what was asked', async () => {
     const response = await ask('/who/a%2Fb?x=1', { headers: AUTH });

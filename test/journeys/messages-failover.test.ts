@@ -133,11 +133,26 @@ describe('both upstreams fail', () => {
   test('overload keeps its type and says when to come back', async () => {
     await using pair = await openPair();
     const error = { type: 'overloaded_error', message: 'Overloaded' };
-    const overloaded = refuses(529, { 'retry-after': '7' }, { type: 'error', error });
-    const told = await pair.ask(overloaded, overloaded);
-    assert.equal(told.status, 529);
-    assert.equal(told.headers.get('retry-after'), '7');
-    assert.equal(JSON.parse(told.body).error.type, 'overloaded_error');
+    for (const [own, told] of [
+      ['7', '7'],
+      [null, '5'],
+    ] as const) {
+      const headers: Record<string, string> = own === null ? {} : { 'retry-after': own };
+      const overloaded = refuses(529, headers, { type: 'error', error });
+      const answer = await pair.ask(overloaded, overloaded);
+      assert.equal(answer.status, 529);
+      assert.equal(answer.headers.get('retry-after'), told);
+      assert.deepEqual(JSON.parse(answer.body), { type: 'error', error });
+    }
+  });
+
+  test('a rate limit keeps its own time and is given none', async () => {
+    await using pair = await openPair();
+    for (const own of ['12', null]) {
+      const headers: Record<string, string> = own === null ? {} : { 'retry-after': own };
+      const answer = await pair.ask(refuses(429, headers), refuses(503));
+      assert.deepEqual([answer.status, answer.headers.get('retry-after')], [429, own]);
+    }
   });
 
   test('the sentence names how many were configured', async () => {
@@ -157,6 +172,12 @@ describe('both upstreams fail', () => {
       alerts.map(({ fields }) => fields['upstream']),
       ['a', 'b'],
     );
+    const denied = await pair.ask(refuses(401), refuses(403));
+    assert.equal(denied.status, 502);
+    assert.match(JSON.parse(denied.body).error.message, /does not let the gateway use this model/);
+    const texts = pair.gateway.log.lines.filter(({ level }) => level === 'error').slice(2);
+    assert.match(texts[0]?.message ?? '', /refused the credentials/);
+    assert.match(texts[1]?.message ?? '', /denied the gateway a request/);
   });
 });
 

@@ -7,7 +7,13 @@ import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import { TEST_TOKEN } from '../support/http.ts';
-import { anthropicAt, openMessagesGateway, PROMPT, standing } from '../support/messages-gateway.ts';
+import {
+  anthropicAt,
+  type MessagesGateway,
+  openMessagesGateway,
+  PROMPT,
+  standing,
+} from '../support/messages-gateway.ts';
 import {
   answerEvents,
   openFakeUpstream,
@@ -66,7 +72,7 @@ describe('a client that leaves', () => {
     assert.ok((await msUntil(seen.left)) < 100);
     const event = await world.gateway.nextEvent();
     assert.deepEqual([event.outcome, event.estimated], ['aborted', true]);
-    // "Hello " and "from ": eleven bytes of text.
+    // "Hello " and "from ": eleven characters.
     assert.deepEqual([event.usage.inputTokens, event.usage.outputTokens], [1000, 3]);
   });
 
@@ -164,9 +170,14 @@ describe('an upstream that dies', () => {
     assert.ok(text.startsWith(sent));
     const [name, data] = text.slice(sent.length).trimEnd().split('\ndata: ');
     assert.equal(name, 'event: error');
-    const frame = JSON.parse(data ?? '');
-    assert.deepEqual([frame.type, frame.error.type], ['error', 'api_error']);
-    assert.equal(frame.request_id, response.headers.get('x-request-id'));
+    assert.deepEqual(JSON.parse(data ?? ''), {
+      type: 'error',
+      request_id: response.headers.get('x-request-id'),
+      error: {
+        type: 'api_error',
+        message: 'the upstream broke off its answer; send the request again',
+      },
+    });
     const event = await world.gateway.nextEvent();
     assert.deepEqual([event.outcome, event.usage.inputTokens], ['aborted', 1000]);
   });
@@ -266,4 +277,47 @@ test('a process that is killed leaves a draft that bills its stream', async () =
   const draft = decodeUsageEvent(orphan?.draft ?? '');
   assert.deepEqual([draft.outcome, draft.estimated, draft.id], ['orphaned', true, orphan?.id]);
   assert.ok(draft.costMicroUsd > 0);
+});
+
+describe('the audit of a stream', () => {
+  const audits = (gateway: MessagesGateway) =>
+    gateway.log.lines.filter(({ message }) => message === 'inference');
+
+  test('is there with its headers, says how long they took, and is not said twice', async () => {
+    await using world = await openWorld();
+    const { gateway, upstream } = world;
+    const goOn = Promise.withResolvers<void>();
+    upstream.behave(async (res, seen) => {
+      gateway.clock.advance(700);
+      await pausesAfter(2)(res, seen);
+      await goOn.promise;
+      for (const event of answerEvents().slice(2)) res.write(event);
+      res.end();
+    });
+    const response = await gateway.ask(STREAM);
+    assert.equal(audits(gateway).length, 1, 'before the stream has ended');
+    const { fields } = audits(gateway)[0]!;
+    assert.deepEqual([fields['status'], fields['ms'], fields['upstream']], [200, 700, 'a']);
+    assert.equal(fields['upstream_request_id'], 'req_upstream_1');
+    assert.equal(fields['request_id'], response.headers.get('x-request-id'));
+    gateway.clock.advance(5_000);
+    goOn.resolve();
+    await response.text();
+    await gateway.nextEvent();
+    assert.equal(audits(gateway).length, 1);
+  });
+
+  test('of an answer that is none waits for its end', async () => {
+    await using world = await openWorld();
+    const { gateway, upstream } = world;
+    upstream.behave((res) => {
+      res.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+      setImmediate(() => res.destroy());
+    });
+    assert.equal((await gateway.ask(PROMPT)).status, 502);
+    assert.deepEqual(
+      audits(gateway).map(({ fields }) => fields['status']),
+      [502],
+    );
+  });
 });

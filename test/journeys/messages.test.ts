@@ -114,10 +114,14 @@ describe('a served request', () => {
 
   test('gets only the headers that are the client’s to see', async () => {
     await using world = await openWorld();
-    const response = await world.gateway.ask({ ...PROMPT, stream: true });
+    const own = { 'x-client-request-id': 'the-clients-own' };
+    const response = await world.gateway.ask({ ...PROMPT, stream: true }, { headers: own });
     await response.text();
     const { headers } = response;
-    assert.equal(headers.get('request-id'), headers.get('x-request-id'));
+    assert.equal(headers.get('request-id'), 'the-clients-own');
+    assert.equal(headers.get('x-request-id'), 'the-clients-own');
+    assert.equal((await world.gateway.nextEvent()).requestId, 'the-clients-own');
+    assert.equal(world.upstream.seen[0]?.headers['x-client-request-id'], undefined);
     assert.equal(headers.get('anthropic-organization-id'), 'org_1');
     for (const name of ['set-cookie', 'server', 'anthropic-ratelimit-requests-limit']) {
       assert.equal(headers.get(name), null, name);
@@ -316,6 +320,21 @@ describe('the quota store', () => {
     assert.equal(response.headers.get('x-should-retry'), 'false');
     const expected = { status: 401, type: 'authentication_error', message: 'invalid token' };
     assert.deepEqual(await errorOf(response), expected);
+    const denials = world.gateway.log.lines.filter(({ message }) => message === 'auth.denied');
+    assert.deepEqual(
+      denials.map(({ level, fields }) => [level, fields]),
+      [
+        [
+          'audit',
+          {
+            request_id: response.headers.get('x-request-id'),
+            reason: 'invalid_token',
+            path: '/v1/messages',
+            client_ip: '127.0.0.1',
+          },
+        ],
+      ],
+    );
   });
 });
 

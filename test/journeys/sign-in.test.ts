@@ -49,7 +49,7 @@ test('the metadata names every endpoint and the revocation endpoint', async () =
 
 test('a person signs in and the session says who they are', async () => {
   const { accessToken } = await signIn({ gatewayUrl: gateway.url, person: 'ada' });
-  const principal = await gateway.verifier.verify(accessToken);
+  const principal = await gateway.verifier.verify(accessToken, gateway.url);
   assert.equal(principal?.sub, 'demo-ada');
   assert.equal(principal?.email, 'ada@example.com');
   assert.deepEqual(principal?.groups, ['engineering', 'platform-admins']);

@@ -6,12 +6,17 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 const ECDSA_WITH_SHA256 = der(0x30, Buffer.from('06082a8648ce3d040302', 'hex'));
 const COMMON_NAME = Buffer.from('0603550403', 'hex');
 
-/** For `localhost`, valid until 2099. */
-export const TLS: { readonly cert: string; readonly key: string } = makeCertificate();
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
 
-function makeCertificate(): { cert: string; key: string } {
+export const TLS: Certificate = makeCertificate('localhost');
+
+/** Valid until 2099. */
+export function makeCertificate(host: string): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const name = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from('localhost')))));
+  const name = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from(host)))));
   const time = (text: string) => der(0x18, Buffer.from(text));
   const signed = der(
     0x30,

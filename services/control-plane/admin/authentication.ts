@@ -5,6 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { GroupLimitMode } from '#shared/domain/cap.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import { AppError } from '#shared/errors/app-error.ts';
+import { requestOrigin } from '#shared/http/origin.ts';
 import type { Exchange } from '#shared/http/route.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
@@ -30,8 +31,8 @@ export interface Administrator {
 }
 
 export interface AuthenticationDeps {
-  /** Null: not a valid session token. */
-  readonly verify: (token: string) => Promise<Principal | null>;
+  /** Null: not a valid session token of the origin that was asked. */
+  readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   readonly quota: Pick<QuotaStore, 'isRevoked'>;
   readonly log: Log;
 }
@@ -53,7 +54,7 @@ export async function authenticate(
       client_ip: exchange.clientIp,
     });
   const found = await identify(headers['x-api-key'], headers.authorization, settings, {
-    verify,
+    verify: (token) => verify(token, requestOrigin(exchange.req)),
     quota,
   });
   if (typeof found === 'string') {
@@ -71,7 +72,9 @@ async function identify(
   apiKey: string | string[] | undefined,
   authorization: string | undefined,
   settings: AdminSettings,
-  deps: Pick<AuthenticationDeps, 'verify' | 'quota'>,
+  deps: Pick<AuthenticationDeps, 'quota'> & {
+    readonly verify: (token: string) => Promise<Principal | null>;
+  },
 ): Promise<Administrator | DenialReason> {
   if (apiKey !== undefined) return byKey(String(apiKey), settings) ?? 'invalid_key';
   if (authorization === undefined) return 'no_credentials';

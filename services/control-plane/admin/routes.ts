@@ -22,7 +22,7 @@ export interface AdminDeps {
   readonly ledger: Pick<Ledger, 'spendOf'>;
   readonly quota: Pick<QuotaStore, 'isRevoked' | 'publishCaps' | 'spend'>;
   /** Null: not a valid session token. */
-  readonly verify: (token: string) => Promise<Principal | null>;
+  readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   /** Asked at every request, so that a reload holds at the next one. Null: no `admin` block. */
   readonly settings: () => AdminSettings | null;
   readonly clock: Clock;

@@ -1,13 +1,11 @@
 // Which origin is ours, and whether a form was posted from it.
 
 import type { IncomingMessage } from 'node:http';
-import { TLSSocket } from 'node:tls';
+import { requestOrigin } from '#shared/http/origin.ts';
 
 /** Our issuer and the base of our URLs, without a slash at the end. */
 export function publicOrigin(req: IncomingMessage, publicUrl: string | null): string {
-  if (publicUrl !== null) return publicUrl.replace(/\/$/, '');
-  const scheme = req.socket instanceof TLSSocket ? 'https' : 'http';
-  return `${scheme}://${req.headers.host ?? 'localhost'}`;
+  return publicUrl === null ? requestOrigin(req) : publicUrl.replace(/\/$/, '');
 }
 
 /**

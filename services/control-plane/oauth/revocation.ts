@@ -4,6 +4,7 @@
 
 import { sendJson } from '#shared/http/answer.ts';
 import { readForm } from '#shared/http/body.ts';
+import { requestOrigin } from '#shared/http/origin.ts';
 import type { Exchange } from '#shared/http/route.ts';
 import { NO_STORE } from './no-store.ts';
 import { endSession } from './refresh-family.ts';
@@ -18,7 +19,7 @@ export async function revokeToken(exchange: Exchange, deps: SignInDeps): Promise
     sendJson(res, 400, { error: 'invalid_request' }, NO_STORE);
     return;
   }
-  const sessionId = await sessionOf(token, deps);
+  const sessionId = await sessionOf(token, requestOrigin(req), deps);
   if (sessionId !== null) {
     await endSession(sessionId, deps);
     deps.log.audit('session.revoke', {
@@ -32,8 +33,8 @@ export async function revokeToken(exchange: Exchange, deps: SignInDeps): Promise
   res.end();
 }
 
-async function sessionOf(token: string, deps: SignInDeps): Promise<string | null> {
+async function sessionOf(token: string, origin: string, deps: SignInDeps): Promise<string | null> {
   const name = deps.refreshTokens.parse(token);
   if (name !== null) return name.familyId;
-  return (await deps.verifier.verify(token))?.sessionId ?? null;
+  return (await deps.verifier.verify(token, origin))?.sessionId ?? null;
 }

@@ -44,6 +44,7 @@ export function createAnthropicUpstream(
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
     translateError: (reply) => reply,
+    translateStreamError: null,
   };
 }
 

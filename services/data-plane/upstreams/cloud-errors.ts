@@ -1,24 +1,22 @@
 // A cloud's error answers in our words. Only what the model API itself says about the request passes
-// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out.
+// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out. Of the cloud's own
+// 400s a client learns what it can act upon.
 
 import { parseJson } from '../meter.ts';
+import type { StreamError } from '../stream-tail.ts';
 import { isObject } from '../usage-counts.ts';
+import { capabilityToken } from './capability-tokens.ts';
 import type { ErrorReply } from './upstream.ts';
 
-interface Copy {
-  readonly type: string;
-  readonly message: string;
-}
-
 const OPERATOR = '— check the gateway operator';
-const REJECTED: Copy = {
+const REJECTED: StreamError = {
   type: 'invalid_request_error',
   message: 'upstream rejected the request',
 };
-const TOO_LONG: Copy = { type: 'invalid_request_error', message: 'Input is too long.' };
-const OTHER: Copy = { type: 'api_error', message: 'upstream error' };
+const TOO_LONG: StreamError = { type: 'invalid_request_error', message: 'Input is too long.' };
+const OTHER: StreamError = { type: 'api_error', message: 'upstream error' };
 
-const COPIES: Readonly<Record<number, Copy>> = {
+const COPIES: Readonly<Record<number, StreamError>> = {
   400: REJECTED,
   401: { type: 'authentication_error', message: `upstream authentication failed ${OPERATOR}` },
   403: { type: 'permission_error', message: `upstream denied the request ${OPERATOR}` },
@@ -30,6 +28,7 @@ const COPIES: Readonly<Record<number, Copy>> = {
 };
 
 const SIZE_TEXT = /The (request|message) size \(.*\) exceeds/;
+const ERROR_TYPE = /^[a-z_]{1,64}$/;
 /** Headers about the failure that a client acts upon. */
 const KEPT = ['retry-after', 'retry-after-ms', 'x-should-retry'];
 
@@ -47,17 +46,58 @@ export function translateCloudError(
   };
 }
 
-function copyOf(status: number, body: Buffer, project: string): Copy {
+/** An error event within a stream. What the model API says about the request passes, as above. */
+export function translateCloudStreamError(data: string, project: string): StreamError {
+  const said = anthropicError(data);
+  if (said === null) return forDevelopers(COPIES[cloudCode(data)] ?? OTHER);
+  if (said.type === REJECTED.type || said.type === COPIES[413]?.type) {
+    return { type: said.type, message: redact(said.message, project) };
+  }
+  const copy = Object.values(COPIES).find(({ type }) => type === said.type);
+  const type = ERROR_TYPE.test(said.type) ? said.type : OTHER.type;
+  return forDevelopers(copy ?? { ...OTHER, type });
+}
+
+/** The gateway's own credential is nothing that a developer could mend by signing in again. */
+function forDevelopers(copy: StreamError): StreamError {
+  return copy === COPIES[401] || copy === COPIES[403] ? OTHER : copy;
+}
+
+function copyOf(status: number, body: Buffer, project: string): StreamError {
   if (status === 400 || status === 413) {
-    const said = anthropicError(body);
+    const said = anthropicError(body.toString());
     if (said !== null) return { type: said.type, message: redact(said.message, project) };
-    if (status === 400 && SIZE_TEXT.test(body.toString())) return TOO_LONG;
+    if (status === 400) return badRequest(body.toString());
   }
   return COPIES[status] ?? OTHER;
 }
 
-function anthropicError(body: Buffer): Copy | null {
-  const value = parseJson(body.toString());
+function badRequest(body: string): StreamError {
+  if (SIZE_TEXT.test(body)) return TOO_LONG;
+  const said = cloudMessage(parseJson(body));
+  if (said === TOO_LONG.message) return TOO_LONG;
+  const token = said === null ? null : capabilityToken(said);
+  return token === null ? REJECTED : { ...REJECTED, message: `capability_rejected: ${token}` };
+}
+
+/** `code` of Google's error, which is an HTTP status; 0 without one. */
+function cloudCode(body: string): number {
+  const value = parseJson(body);
+  const error = isObject(value) ? value['error'] : null;
+  const code = isObject(error) ? error['code'] : null;
+  return typeof code === 'number' ? code : 0;
+}
+
+/** Google's `{error:{message}}`, alone or as the only entry of a list; Amazon's `{message}`. */
+function cloudMessage(value: unknown): string | null {
+  const answer = Array.isArray(value) ? value[0] : value;
+  if (!isObject(answer)) return null;
+  const { message } = isObject(answer['error']) ? answer['error'] : answer;
+  return typeof message === 'string' ? message : null;
+}
+
+function anthropicError(body: string): StreamError | null {
+  const value = parseJson(body);
   if (!isObject(value) || value['type'] !== 'error' || !isObject(value['error'])) return null;
   const { type, message } = value['error'];
   return typeof type === 'string' && typeof message === 'string' ? { type, message } : null;

@@ -61,7 +61,8 @@ export function createTokenSource({
     async token() {
       const nowMs = clock.now();
       if (current === null || nowMs >= current.expiresAtMs - TOO_LATE_MS) return refresh();
-      if (nowMs >= current.expiresAtMs - REFRESH_AHEAD_MS && nowMs >= nextTryMs) {
+      const isDue = nowMs >= current.expiresAtMs - REFRESH_AHEAD_MS && nowMs >= nextTryMs;
+      if (isDue && inFlight === null) {
         refresh().catch((err: unknown) => {
           log.warn('a Google access token could not be refreshed', { err: AppError.from(err) });
         });

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { UpstreamRef } from '#shared/domain/catalogue.ts';
 import type { EndpointClass } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
+import type { StreamError } from '../stream-tail.ts';
 import type { ScannedObject } from '../top-level-scanner.ts';
 
 export type Operation = 'messages' | 'count_tokens';
@@ -51,4 +52,9 @@ export interface Upstream {
   prepare(request: UpstreamRequest): PreparedRequest | Promise<PreparedRequest>;
   /** The upstream's own words as the client may see them. */
   translateError(reply: ErrorReply, requestId: string): ErrorReply;
+  /**
+   * The data of an error event in its streams as the client may see it. Null: its streams pass byte
+   * for byte, with nothing of ours between.
+   */
+  readonly translateStreamError: ((data: string, requestId: string) => StreamError) | null;
 }

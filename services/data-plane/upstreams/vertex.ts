@@ -8,7 +8,8 @@ import type { EndpointClass } from '#shared/domain/pricing.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
 import { spliceBody } from '../splice.ts';
-import { translateCloudError } from './cloud-errors.ts';
+import { translateCloudError, translateCloudStreamError } from './cloud-errors.ts';
+import { readCloudWords } from './cloud-words.ts';
 import { createTokenSource, googleTokenFetcher, type TokenSource } from './google-token.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
@@ -32,6 +33,11 @@ export function createVertexUpstream(
   const models = `${base.prefix}/projects/${project}/locations/${region}/publishers/anthropic/models`;
   const tokens =
     given ?? createTokenSource({ fetchToken: googleTokenFetcher(config.auth, clock), clock, log });
+  const about = (said: Buffer, requestId: string) => {
+    const { errorStatus, message } = readCloudWords(said);
+    const words = { upstream_status: errorStatus, upstream_message: message };
+    return { upstream: config.name, request_id: requestId, ...words };
+  };
   return {
     ref: {
       name: config.name,
@@ -55,7 +61,15 @@ export function createVertexUpstream(
       const path = `${models}/${methodFor(request)}`;
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
-    translateError: (reply, requestId) => translateCloudError(reply, { project, requestId }),
+    translateError(reply, requestId) {
+      const { status, body } = reply;
+      log.warn('a cloud refused a request', { ...about(body, requestId), status });
+      return translateCloudError(reply, { project, requestId });
+    },
+    translateStreamError(data, requestId) {
+      log.warn('a cloud ended a stream with an error', about(Buffer.from(data), requestId));
+      return translateCloudStreamError(data, project);
+    },
   };
 }
 

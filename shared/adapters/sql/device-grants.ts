@@ -1,11 +1,9 @@
 // RFC 8628 device grants.
 
+import { paceDevicePoll } from '#shared/domain/device-polling.ts';
 import type { DeviceGrant } from '#shared/ports/grant-store.ts';
 import type { DeviceGrantTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
-
-/** RFC 8628 §3.5: what `slow_down` adds to the interval. */
-const SLOW_DOWN_SECONDS = 5;
 
 export async function createDeviceGrant(
   db: Queries,
@@ -51,14 +49,10 @@ export async function pollDeviceGrant(db: Queries, deviceCodeHash: string, nowMs
     .executeTakeFirst();
   if (row === undefined) return null;
   const grant = deviceGrant(row);
-  const slowDown =
-    grant.polledAtMs !== null && nowMs - grant.polledAtMs < grant.intervalSeconds * 1000;
+  const { slowDown, next } = paceDevicePoll(grant, nowMs);
   await db
     .updateTable('device_grant')
-    .set({
-      polled_at_ms: nowMs,
-      interval_seconds: grant.intervalSeconds + (slowDown ? SLOW_DOWN_SECONDS : 0),
-    })
+    .set({ polled_at_ms: next.polledAtMs, interval_seconds: next.intervalSeconds })
     .where('device_code_hash', '=', deviceCodeHash)
     .execute();
   return { grant, slowDown };

@@ -106,22 +106,24 @@ function pollBehaviour({ open }: GrantStoreHarness): void {
     assert.equal(await store.port.pollDeviceGrant('unknown', NOON_MS), null);
   });
 
-  it('lengthens the interval by five seconds with every poll that comes too soon', async () => {
+  it('lengthens the interval with every poll that comes too soon, and counts on', async () => {
     await using store = await open();
     await store.port.createDeviceGrant(deviceGrant(), NOON_MS);
-    // The interval is 5 s, then 10 s, then 15 s.
-    const polls = [0, 4999, 14_998, 29_998, 44_997];
+    // The interval, less the second that is forgiven, counts from the last poll that was not early.
+    const polls = [0, 3999, 8999, 14_000, 27_999, 33_000];
     const answers: unknown[] = [];
     for (const afterMs of polls) {
       const poll = await store.port.pollDeviceGrant('hash', NOON_MS + afterMs);
-      answers.push([poll?.slowDown, poll?.grant.intervalSeconds]);
+      const { intervalSeconds, polledAtMs } = poll?.grant ?? assert.fail('the grant is there');
+      answers.push([poll?.slowDown, intervalSeconds, polledAtMs]);
     }
     assert.deepEqual(answers, [
-      [false, 5],
-      [true, 5],
-      [true, 10],
-      [false, 15],
-      [true, 15],
+      [false, 5, null],
+      [true, 5, NOON_MS],
+      [true, 10, NOON_MS],
+      [false, 15, NOON_MS],
+      [true, 15, NOON_MS + 14_000],
+      [false, 20, NOON_MS + 14_000],
     ]);
   });
 }

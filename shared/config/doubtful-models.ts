@@ -1,0 +1,116 @@
+// Names of models that lead nowhere, and models without a price: what only the catalogue and the price
+// book together can tell.
+
+import { BUILTIN_MODELS } from '../domain/builtin-models.ts';
+import { type Catalogue, createCatalogue, type UpstreamRef } from '../domain/catalogue.ts';
+import { createPriceBook, type PriceBook } from '../domain/pricing.ts';
+import { NO_USAGE } from '../domain/usage.ts';
+import { renderPath } from './fault.ts';
+import type { GatewayConfig } from './schema.ts';
+
+type Warn = (path: string, message: string) => void;
+
+/** What the checks look at: the configuration as requests will find it. */
+interface Served {
+  readonly config: GatewayConfig;
+  readonly upstreams: readonly UpstreamRef[];
+  readonly catalogue: Catalogue;
+  readonly book: PriceBook;
+}
+
+/** Claude models that Google Cloud offers with less context than Anthropic does. */
+const VERTEX_WITHOUT_1M = ['claude-sonnet-4-5-20250929', 'claude-sonnet-4-20250514'];
+
+export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
+  const served: Served = {
+    config,
+    upstreams: config.upstreams.map(({ name, provider, models }) => ({
+      ...{ name, provider, models: models ?? null, groups: null },
+    })),
+    catalogue: createCatalogue({
+      models: config.models.map(({ id, upstream_model }) => ({
+        ...{ id, label: null, description: null, upstreamModel: upstream_model },
+      })),
+      autoIncludeBuiltinModels: config.auto_include_builtin_models,
+    }),
+    book: createPriceBook(config.pricing),
+  };
+  checkNamedModels(served, warn);
+  checkLongContext(served, warn);
+  checkConfiguredModels(served, warn);
+  checkOverrides(served, warn);
+}
+
+function checkNamedModels({ upstreams, catalogue }: Served, warn: Warn): void {
+  upstreams.forEach((upstream, index) => {
+    upstream.models?.forEach((name, place) => {
+      if (catalogue.upstreamId(name, upstream) !== null) return;
+      const message =
+        catalogue.find(name) === null
+          ? `${JSON.stringify(name)} is no model here; check the spelling, or add it to models.`
+          : `${JSON.stringify(name)} is never sent here: its upstream_model names other upstreams.`;
+      warn(`upstreams[${index}].models[${place}]`, message);
+    });
+  });
+}
+
+function checkLongContext({ upstreams, catalogue }: Served, warn: Warn): void {
+  upstreams.forEach((upstream, index) => {
+    if (upstream.provider !== 'vertex') return;
+    const found = VERTEX_WITHOUT_1M.filter((id) => catalogue.upstreamId(id, upstream) !== null);
+    if (found.length === 0) return;
+    const message = `serves ${found.join(' and ')}, which Google Cloud has without 1M tokens of`;
+    warn(`upstreams[${index}]`, `${message} context: requests that ask for it are refused there.`);
+  });
+}
+
+function checkConfiguredModels(served: Served, warn: Warn): void {
+  const { config, upstreams, catalogue } = served;
+  const ids = config.models.map(({ id }) => id.toLowerCase());
+  config.models.forEach(({ id, upstream_model }, index) => {
+    // A row that repeats another has no effect, and has its warning for that.
+    if (ids.indexOf(id.toLowerCase()) < index) return;
+    for (const [name, upstreamModel] of Object.entries(upstream_model)) {
+      const upstream = upstreams.find((one) => one.name === name);
+      if (upstream === undefined) continue;
+      const path = renderPath(['models', index, 'upstream_model', name]);
+      const sent = catalogue.upstreamId(id, upstream);
+      if (sent === null) {
+        warn(path, `is never used: ${JSON.stringify(id)} is not in the models of that upstream.`);
+      } else if (sent === upstreamModel && !priceOf(served, upstream, id, sent).known) {
+        const message = `${JSON.stringify(upstreamModel)} has no exact price, so it counts at the`;
+        warn(path, `${message} rate for unknown models; add a row to pricing.overrides.`);
+      }
+    }
+  });
+}
+
+function checkOverrides(served: Served, warn: Warn): void {
+  const { config, upstreams, catalogue } = served;
+  const named = [...catalogue.list(), ...BUILTIN_MODELS].map(({ id }) => id);
+  config.pricing.overrides.forEach((override, index) => {
+    const upstream = upstreams.find(({ name }) => name === override.upstream);
+    if (upstream === undefined) return;
+    const isUsed = [...named, override.model].some((requested) => {
+      const sent = catalogue.upstreamId(requested, upstream);
+      return sent !== null && priceOf(served, upstream, requested, sent).override === override;
+    });
+    if (isUsed) return;
+    const message = `never applies: nothing that is sent to ${JSON.stringify(override.upstream)} is`;
+    warn(`pricing.overrides[${index}]`, `${message} priced by ${JSON.stringify(override.model)}.`);
+  });
+}
+
+function priceOf(
+  { book, config }: Served,
+  { name, provider }: UpstreamRef,
+  requestedModel: string,
+  upstreamModel: string,
+) {
+  const place = { upstream: name, provider, endpoint: 'global', upstreamModel } as const;
+  const { row, known } = book.price({ ...place, requestedModel, usage: NO_USAGE, atMs: 0 });
+  const override = config.pricing.overrides.find(
+    (one) => row === `override/${one.upstream}/${one.model}`,
+  );
+  return { known, override };
+}
