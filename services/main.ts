@@ -11,6 +11,7 @@ import { createLog, LOG_LEVELS } from '#shared/telemetry/pino-log.ts';
 import { openGateway } from './wiring/gateway.ts';
 import type { GatewayOptions } from './wiring/gateway-options.ts';
 import { PLANES, type Plane } from './wiring/plane.ts';
+import { stopSignal } from './wiring/stop-signal.ts';
 import { VERSION } from './wiring/version.ts';
 
 const USAGE = `Tallygate ${VERSION}
@@ -110,15 +111,17 @@ async function run(
   file: string,
   onUp: (stores: Stores) => Promise<void> = async () => {},
 ): Promise<number> {
-  const { log } = options;
-  const stopped = stopSignal();
+  const { log, source } = options;
+  // Without a file there is nothing to read again, and a closed terminal (SIGHUP) is the end.
+  const hasFile = 'path' in source;
+  const stopped = stopSignal(hasFile ? ['SIGTERM', 'SIGINT'] : ['SIGTERM', 'SIGINT', 'SIGHUP']);
   const opened = await openGateway(options);
   if (!opened.ok) {
     process.stderr.write(renderFaults(opened.faults, file));
     return 1;
   }
   await using gateway = opened.gateway;
-  process.on('SIGHUP', () => gateway.reload());
+  if (hasFile) process.on('SIGHUP', () => gateway.reload());
   const { listen } = gateway.config;
   log.info('listening', {
     plane: options.plane,
@@ -129,12 +132,6 @@ async function run(
   await onUp(gateway.stores);
   log.info('stopping', { signal: await stopped });
   return 0;
-}
-
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
 }
 
 function logLevel() {
