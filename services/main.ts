@@ -25,7 +25,6 @@ Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG
 TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
 `;
 const DRAIN_MS = 25_000;
-const DEMO_PORT = 8080;
 const DEMO_DATA_DIR = '.tallygate/demo';
 
 const { env } = process;
@@ -81,9 +80,10 @@ async function runDemo(log: Log): Promise<number> {
   }
   const { openDemo, seedDemoCaps } = await import('./demo/profile.ts');
   const { demoHints } = await import('./demo/hints.ts');
+  const { demoPort } = await import('./demo/port.ts');
   await using demo = await openDemo({
-    port: Number(env['PORT'] ?? DEMO_PORT),
-    dataDir: env['TALLYGATE_DEMO_DATA_DIR'] ?? DEMO_DATA_DIR,
+    port: demoPort(env['PORT']),
+    dataDir: env['TALLYGATE_DEMO_DATA_DIR'] || DEMO_DATA_DIR,
     log,
   });
   const options = {

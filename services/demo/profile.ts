@@ -29,10 +29,11 @@ const ADMIN_KEY = 'demo-admin-key-good-on-loopback-only';
 /** What a stream waits between two words, so that a person sees it stream. */
 const WORD_MS = 25;
 
+/** @throws AppError `unavailable` where something that the demo needs is not installed. */
 export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Demo> {
   const url = `http://${HOST}:${port}`;
   const clientSecret = randomBytes(24).toString('base64url');
-  const opened = new AsyncDisposableStack();
+  await using opened = new AsyncDisposableStack();
   const provider = opened.use(
     await openDemoIdentityProvider({
       host: HOST,
@@ -44,8 +45,10 @@ export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Dem
     }),
   );
   const model = opened.use(await openDemoModel({ host: HOST, port: 0, wordMs: WORD_MS }));
+  const text = readFileSync(new URL('../../infra/demo.gateway.yaml', import.meta.url), 'utf8');
+  const kept = opened.move();
   return {
-    text: readFileSync(new URL('../../infra/demo.gateway.yaml', import.meta.url), 'utf8'),
+    text,
     env: {
       TALLYGATE_ALLOW_LOOPBACK: '1',
       DEMO_PUBLIC_URL: url,
@@ -58,7 +61,7 @@ export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Dem
     },
     url,
     adminKey: ADMIN_KEY,
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
