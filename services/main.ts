@@ -78,7 +78,8 @@ async function runDemo(log: Log): Promise<number> {
       'there is a gateway.yaml here; this is the demo. To run the file: --config gateway.yaml',
     );
   }
-  const { openDemo, seedDemoCaps } = await import('./demo/profile.ts');
+  const { openDemo } = await import('./demo/profile.ts');
+  const { seedDemoCaps } = await import('./demo/caps.ts');
   const { demoHints } = await import('./demo/hints.ts');
   const { demoPort } = await import('./demo/port.ts');
   await using demo = await openDemo({
@@ -98,9 +99,9 @@ async function runDemo(log: Log): Promise<number> {
   return await run(options, 'infra/demo.gateway.yaml', async ({ control }) => {
     if (control === null) return;
     const { admin, quota } = control;
-    await seedDemoCaps(admin, systemClock);
+    const caps = await seedDemoCaps(admin, systemClock);
     await quota.publishCaps(await admin.capTable());
-    process.stdout.write(demoHints(demo));
+    process.stdout.write(demoHints({ ...demo, caps }));
   });
 }
 

@@ -3,8 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Clock } from '#shared/domain/clock.ts';
-import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { openDemoIdentityProvider } from './identity-provider.ts';
 import { openDemoModel } from './model.ts';
@@ -63,13 +61,4 @@ export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Dem
     adminKey: ADMIN_KEY,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
-}
-
-/** A cap that a few prompts reach, unless somebody set caps already. */
-export async function seedDemoCaps(admin: AdminStore, clock: Clock): Promise<void> {
-  if ((await admin.caps()).length > 0) return;
-  const by = { actor: 'admin-key:demo', reason: 'demo profile', atMs: clock.now() };
-  const id = `spl_${randomBytes(16).toString('hex')}`;
-  const scope = { type: 'organization' } as const;
-  await admin.upsertCap({ id, scope, period: 'daily', amount: '50' }, by);
 }

@@ -4,27 +4,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { ROOT, startDemo } from '../support/demo.ts';
 import { signIn } from '../support/device-sign-in.ts';
-import { freePort } from '../support/free-port.ts';
 import { createGatewayHome, gatewayYaml, startCommand } from '../support/gateway.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-async function npmStart() {
-  const opened = new AsyncDisposableStack();
-  const data = await mkdtemp(join(tmpdir(), 'tallygate-demo-'));
-  opened.defer(() => rm(data, { recursive: true, force: true }));
-  const env = { PORT: String(await freePort()), TALLYGATE_DEMO_DATA_DIR: data };
-  const demo = opened.use(await startCommand(['npm', 'start'], { cwd: ROOT, env }));
-  await demo.printed(/npm start -- --config gateway\.yaml\n/);
-  return { demo, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-}
 
 /** Nothing listens there any more. */
 async function assertFree(url: string): Promise<void> {
@@ -33,8 +18,8 @@ async function assertFree(url: string): Promise<void> {
 }
 
 test('SIGTERM to npm ends the gateway with code 0 and frees the port', async () => {
-  await using started = await npmStart();
-  const { demo } = started;
+  await using started = await startDemo();
+  const { process: demo } = started;
   demo.signal('SIGTERM');
   assert.equal(await demo.ended, 0, demo.output());
   assert.match(demo.output(), / stopping signal=SIGTERM\n/);
@@ -42,8 +27,8 @@ test('SIGTERM to npm ends the gateway with code 0 and frees the port', async () 
 });
 
 test('Ctrl-C, which npm delivers twice, lets an open stream finish', async () => {
-  await using started = await npmStart();
-  const { demo } = started;
+  await using started = await startDemo();
+  const { process: demo } = started;
   const { accessToken } = await signIn({ gatewayUrl: demo.url, person: 'dana' });
   const response = await fetch(`${demo.url}/v1/messages`, {
     method: 'POST',
@@ -61,8 +46,8 @@ test('Ctrl-C, which npm delivers twice, lets an open stream finish', async () =>
 });
 
 test('a closed terminal ends the demo', async () => {
-  await using started = await npmStart();
-  const { demo } = started;
+  await using started = await startDemo();
+  const { process: demo } = started;
   demo.signalGroup('SIGHUP');
   await demo.closed;
   assert.match(demo.output(), / stopping signal=SIGHUP\n/);
