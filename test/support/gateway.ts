@@ -2,7 +2,7 @@
 // test owns: for journeys about death, reload and what a person sees.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,11 @@ export interface GatewayHome extends AsyncDisposable {
 export async function createGatewayHome(yaml: string): Promise<GatewayHome> {
   const folder = await mkdtemp(join(tmpdir(), 'tallygate-'));
   const configPath = join(folder, 'gateway.yaml');
-  const writeConfig = (text: string) => writeFile(configPath, text);
+  // As editors do it: nobody sees half a file.
+  const writeConfig = async (text: string) => {
+    await writeFile(`${configPath}.new`, text);
+    await rename(`${configPath}.new`, configPath);
+  };
   await writeConfig(yaml);
   return {
     folder,
