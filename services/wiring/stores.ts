@@ -13,6 +13,7 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { lockDataDir } from './data-dir-lock.ts';
 import { hasControlPlane, hasDataPlane, type Plane } from './plane.ts';
 
 /** With pauses of up to ten minutes: more than a day of trouble before a message is given up. */
@@ -57,7 +58,10 @@ interface Opening extends StoresOptions {
 export async function openStores(options: StoresOptions): Promise<Stores> {
   const opened = new AsyncDisposableStack();
   try {
-    const opening = { ...options, opened, database: embeddedDatabase(options.config, opened) };
+    const { config } = options;
+    // Counters and revocations of the embedded quota store live in the memory of one process.
+    if (config.quota.redis === undefined) opened.use(await lockDataDir(config.data_dir));
+    const opening = { ...options, opened, database: embeddedDatabase(config, opened) };
     return { ...(await openAll(opening)), [Symbol.asyncDispose]: () => opened.disposeAsync() };
   } catch (caught) {
     await opened.disposeAsync();

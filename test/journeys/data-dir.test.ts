@@ -1,5 +1,5 @@
 // What a running gateway leaves under data_dir: every file there is its owner's alone, and explained
-// in infra/store-keys.md.
+// in infra/store-keys.md. And it has the directory for itself.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -59,7 +59,9 @@ test('only its owner can read what is under data_dir', async () => {
   const expected = {
     './': '0700',
     'spool/': '0700',
-    ...Object.fromEntries([...databases, 'signing-key.jwk'].map((name) => [name, '0600'])),
+    ...Object.fromEntries(
+      [...databases, 'in-use.lock', 'signing-key.jwk'].map((name) => [name, '0600']),
+    ),
   };
   const modes = modesUnder(join(home.folder, 'data'));
   assert.deepEqual(modes, expected);
@@ -69,4 +71,18 @@ test('only its owner can read what is under data_dir', async () => {
     const plain = name.replace(/-(wal|shm)$/, '');
     if (plain !== './') assert.ok(PAGE.includes(`\`${plain}`), `store-keys.md: ${plain}`);
   }
+});
+
+test('a second gateway on the same data_dir does not start, and the first goes on', async () => {
+  await using home = await createGatewayHome(gatewayYaml({ upstreamUrl: 'http://127.0.0.1:9' }));
+  await using first = await startGateway(home);
+  await assert.rejects(startGateway(home), (error: Error) => {
+    assert.match(error.message, /^the process ended; /);
+    assert.match(error.message, /could not go on: The directory \.?\S*data is in use by another /);
+    return true;
+  });
+  assert.equal((await fetch(`${first.url}/healthz`)).status, 200);
+  await first.end('SIGKILL');
+  await using second = await startGateway(home);
+  assert.equal((await fetch(`${second.url}/healthz`)).status, 200);
 });
