@@ -1,5 +1,6 @@
-// Run before the program, as a script of its own: inside an ES module the imports, and any syntax
-// that an older Node cannot parse, come before the first statement.
+// Ends the process where Node is too old. To be run or imported before the program, never by it:
+// inside an ES module the imports, and any syntax that an older Node cannot parse, come before the
+// first statement.
 const wanted = 26;
 const found = Number(process.versions.node.split('.')[0]);
 if (found < wanted) {

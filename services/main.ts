@@ -11,6 +11,7 @@ import { createLog, LOG_LEVELS } from '#shared/telemetry/pino-log.ts';
 import { openGateway } from './wiring/gateway.ts';
 import type { GatewayOptions } from './wiring/gateway-options.ts';
 import { PLANES, type Plane } from './wiring/plane.ts';
+import { stopSignal } from './wiring/stop-signal.ts';
 import { VERSION } from './wiring/version.ts';
 
 const USAGE = `Tallygate ${VERSION}
@@ -24,7 +25,6 @@ Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG
 TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
 `;
 const DRAIN_MS = 25_000;
-const DEMO_PORT = 8080;
 const DEMO_DATA_DIR = '.tallygate/demo';
 
 const { env } = process;
@@ -78,11 +78,13 @@ async function runDemo(log: Log): Promise<number> {
       'there is a gateway.yaml here; this is the demo. To run the file: --config gateway.yaml',
     );
   }
-  const { openDemo, seedDemoCaps } = await import('./demo/profile.ts');
+  const { openDemo } = await import('./demo/profile.ts');
+  const { seedDemoCaps } = await import('./demo/caps.ts');
   const { demoHints } = await import('./demo/hints.ts');
+  const { demoPort } = await import('./demo/port.ts');
   await using demo = await openDemo({
-    port: Number(env['PORT'] ?? DEMO_PORT),
-    dataDir: env['TALLYGATE_DEMO_DATA_DIR'] ?? DEMO_DATA_DIR,
+    port: demoPort(env['PORT']),
+    dataDir: env['TALLYGATE_DEMO_DATA_DIR'] || DEMO_DATA_DIR,
     log,
   });
   const options = {
@@ -97,9 +99,9 @@ async function runDemo(log: Log): Promise<number> {
   return await run(options, 'infra/demo.gateway.yaml', async ({ control }) => {
     if (control === null) return;
     const { admin, quota } = control;
-    await seedDemoCaps(admin, systemClock);
+    const caps = await seedDemoCaps(admin, systemClock);
     await quota.publishCaps(await admin.capTable());
-    process.stdout.write(demoHints(demo));
+    process.stdout.write(demoHints({ ...demo, caps }));
   });
 }
 
@@ -110,15 +112,17 @@ async function run(
   file: string,
   onUp: (stores: Stores) => Promise<void> = async () => {},
 ): Promise<number> {
-  const { log } = options;
-  const stopped = stopSignal();
+  const { log, source } = options;
+  // Without a file there is nothing to read again, and a closed terminal (SIGHUP) is the end.
+  const hasFile = 'path' in source;
+  const stopped = stopSignal(hasFile ? ['SIGTERM', 'SIGINT'] : ['SIGTERM', 'SIGINT', 'SIGHUP']);
   const opened = await openGateway(options);
   if (!opened.ok) {
     process.stderr.write(renderFaults(opened.faults, file));
     return 1;
   }
   await using gateway = opened.gateway;
-  process.on('SIGHUP', () => gateway.reload());
+  if (hasFile) process.on('SIGHUP', () => gateway.reload());
   const { listen } = gateway.config;
   log.info('listening', {
     plane: options.plane,
@@ -129,12 +133,6 @@ async function run(
   await onUp(gateway.stores);
   log.info('stopping', { signal: await stopped });
   return 0;
-}
-
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
 }
 
 function logLevel() {

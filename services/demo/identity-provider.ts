@@ -34,7 +34,15 @@ export async function openDemoIdentityProvider(
   });
   const { port } = server.address() as AddressInfo;
   const issuer = `http://${options.host}:${port}`;
-  const handle = await createHandler(issuer, options);
+  const close = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  };
+  const handle = await createHandler(issuer, options).catch(async (caught: unknown) => {
+    await close();
+    throw caught;
+  });
   server.on('request', (req, res) => {
     handle(req, res).catch((error: unknown) => {
       options.log.warn('the demo identity provider failed', { reason: String(error) });
@@ -42,11 +50,6 @@ export async function openDemoIdentityProvider(
       res.end(errorPage('This sign-in is over. Start again from your device.'));
     });
   });
-  const close = async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
-  };
   return { issuer, close, [Symbol.asyncDispose]: close };
 }
 

@@ -2,6 +2,7 @@
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Configuration, interactionPolicy } from 'oidc-provider';
+import { importOidcProvider } from './import-oidc-provider.ts';
 import { createMemoryAdapter } from './memory-adapter.ts';
 import { DEMO_PEOPLE, type DemoPerson } from './people.ts';
 import { errorPage, pageHeaders } from './sign-in-page.ts';
@@ -19,9 +20,8 @@ export interface OidcServerOptions {
 
 const HOUR = 3600;
 
-/** Loaded on demand: a gateway with a real identity provider does not need it. */
 export async function createOidcServer(issuer: string, options: OidcServerOptions) {
-  const { default: Provider, interactionPolicy: policy } = await import('oidc-provider');
+  const { default: Provider, interactionPolicy: policy } = await importOidcProvider();
   const provider = new Provider(issuer, configuration(options, alwaysAsk(policy)));
   // Errors reach the browser as a page or the client as JSON; nothing is left to log.
   provider.on('server_error', () => {});

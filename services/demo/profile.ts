@@ -3,8 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Clock } from '#shared/domain/clock.ts';
-import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { openDemoIdentityProvider } from './identity-provider.ts';
 import { openDemoModel } from './model.ts';
@@ -29,10 +27,11 @@ const ADMIN_KEY = 'demo-admin-key-good-on-loopback-only';
 /** What a stream waits between two words, so that a person sees it stream. */
 const WORD_MS = 25;
 
+/** @throws AppError `unavailable` where something that the demo needs is not installed. */
 export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Demo> {
   const url = `http://${HOST}:${port}`;
   const clientSecret = randomBytes(24).toString('base64url');
-  const opened = new AsyncDisposableStack();
+  await using opened = new AsyncDisposableStack();
   const provider = opened.use(
     await openDemoIdentityProvider({
       host: HOST,
@@ -44,8 +43,10 @@ export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Dem
     }),
   );
   const model = opened.use(await openDemoModel({ host: HOST, port: 0, wordMs: WORD_MS }));
+  const text = readFileSync(new URL('../../infra/demo.gateway.yaml', import.meta.url), 'utf8');
+  const kept = opened.move();
   return {
-    text: readFileSync(new URL('../../infra/demo.gateway.yaml', import.meta.url), 'utf8'),
+    text,
     env: {
       TALLYGATE_ALLOW_LOOPBACK: '1',
       DEMO_PUBLIC_URL: url,
@@ -58,15 +59,6 @@ export async function openDemo({ port, dataDir, log }: DemoOptions): Promise<Dem
     },
     url,
     adminKey: ADMIN_KEY,
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
-}
-
-/** A cap that a few prompts reach, unless somebody set caps already. */
-export async function seedDemoCaps(admin: AdminStore, clock: Clock): Promise<void> {
-  if ((await admin.caps()).length > 0) return;
-  const by = { actor: 'admin-key:demo', reason: 'demo profile', atMs: clock.now() };
-  const id = `spl_${randomBytes(16).toString('hex')}`;
-  const scope = { type: 'organization' } as const;
-  await admin.upsertCap({ id, scope, period: 'daily', amount: '50' }, by);
 }

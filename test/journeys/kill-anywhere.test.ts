@@ -1,7 +1,9 @@
 // kill -9 at random points of a run of requests, then restart: nothing that a client got is missing
-// from the ledger, nothing is in it twice, and what was cut off is there as an estimate.
+// from the ledger, nothing is in it twice, and what was cut off is there as an estimate. The points
+// are drawn from a seed, which the test's name tells: TALLYGATE_SEED runs them again.
 
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDemoModel } from '../../services/demo/model.ts';
@@ -14,10 +16,33 @@ import {
   startGateway,
 } from '../support/gateway.ts';
 import { readLedger } from '../support/ledger-file.ts';
+import { drawsFrom, runSeed } from '../support/seed.ts';
 
 const REQUESTS = 200;
 const PARALLEL = 10;
 const KILLS = 4;
+/** Nobody is killed after it: the last requests alone might all have ended. */
+const LAST_KILL = REQUESTS - 2 * PARALLEL;
+/** About what an answer lasts here. */
+const ANSWER_MS = 120;
+
+interface Kill {
+  /** Comes when so many requests have ended, */
+  readonly afterRequests: number;
+  /** and then so much later. */
+  readonly laterMs: number;
+}
+
+function drawKills(seed: number): Kill[] {
+  const draw = drawsFrom(seed);
+  const kills = Array.from({ length: KILLS }, () => ({
+    afterRequests: 1 + Math.floor(draw() * LAST_KILL),
+    laterMs: Math.floor(draw() * ANSWER_MS),
+  }));
+  return kills.sort((a, b) => a.afterRequests - b.afterRequests);
+}
+
+const seed = runSeed();
 
 interface Sent {
   readonly requestId: string;
@@ -50,11 +75,13 @@ async function send(url: string, token: string, n: number): Promise<Sent | null>
   }
 }
 
-it(`loses no usage and counts none twice over ${KILLS} kills`, async () => {
+it(`loses no usage and counts none twice over ${KILLS} kills (TALLYGATE_SEED=${seed})`, async () => {
   await using model = await openDemoModel({ host: '127.0.0.1', port: 0, wordMs: 2 });
   await using home = await createGatewayHome(gatewayYaml({ upstreamUrl: model.url }));
   const sent: Sent[] = [];
+  const progress = new EventEmitter();
   let gateway: GatewayProcess = await startGateway(home);
+  await using _last = { [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
   let left = REQUESTS;
   const client = async () => {
     while (left > 0) {
@@ -65,13 +92,16 @@ it(`loses no usage and counts none twice over ${KILLS} kills`, async () => {
         // The gateway was down: the request never was, so it is sent again.
         left += 1;
         await pause(20);
-      } else sent.push(result);
+      } else {
+        sent.push(result);
+        progress.emit('sent');
+      }
     }
   };
   const killer = async () => {
-    for (let kill = 1; kill <= KILLS; kill++) {
-      const at = (REQUESTS * kill) / (KILLS + 1);
-      while (sent.length < at) await pause(7);
+    for (const { afterRequests, laterMs } of drawKills(seed)) {
+      while (sent.length < afterRequests) await once(progress, 'sent');
+      await pause(laterMs);
       await gateway.end('SIGKILL');
       gateway = await startGateway(home);
     }

@@ -2,7 +2,7 @@
 // test owns: for journeys about death, reload and what a person sees.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,11 @@ export interface GatewayHome extends AsyncDisposable {
 export async function createGatewayHome(yaml: string): Promise<GatewayHome> {
   const folder = await mkdtemp(join(tmpdir(), 'tallygate-'));
   const configPath = join(folder, 'gateway.yaml');
-  const writeConfig = (text: string) => writeFile(configPath, text);
+  // As editors do it: nobody sees half a file.
+  const writeConfig = async (text: string) => {
+    await writeFile(`${configPath}.new`, text);
+    await rename(`${configPath}.new`, configPath);
+  };
   await writeConfig(yaml);
   return {
     folder,
@@ -43,31 +47,58 @@ export interface GatewayProcess extends AsyncDisposable {
   /** Resolves when the output has it. */
   printed(pattern: RegExp): Promise<void>;
   signal(name: NodeJS.Signals): void;
+  /** Its exit code, or null when a signal ended it. */
+  readonly ended: Promise<number | null>;
   /** Ends it and waits until it is gone; the exit code, or null when a signal ended it. */
   end(name: NodeJS.Signals): Promise<number | null>;
 }
 
 /** Runs the program; resolves when it listens, rejects with its output when it ends before. */
-export async function startProcess(
+export function startProcess(
   args: readonly string[],
   env: Record<string, string> = {},
   cwd = tmpdir(),
 ): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  return start([process.execPath, MAIN, ...args], { cwd, env });
+}
+
+/**
+ * The same through a command that runs the program, such as `npm start`. It leads a process group, as
+ * a command at a terminal does: `signalGroup` is what Ctrl-C and a closed terminal do.
+ */
+export function startCommand(
+  command: readonly string[],
+  options: { readonly cwd: string; readonly env: Record<string, string> },
+): Promise<CommandProcess> {
+  return start(command, { ...options, detached: true });
+}
+
+async function start(
+  [program = '', ...args]: readonly string[],
+  { cwd, env, detached = false }: { cwd: string; env: Record<string, string>; detached?: boolean },
+) {
+  const child = spawn(program, args, {
     cwd,
     env: { ...process.env, TALLYGATE_ALLOW_LOOPBACK: '1', TALLYGATE_LOG_FORMAT: 'text', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached,
   });
   const transcript = collect(child);
-  const gone = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   const end = async (name: NodeJS.Signals) => {
     child.kill(name);
-    return gone;
+    return closed;
+  };
+  const signalGroup = (name: NodeJS.Signals) => signalGroupOf(child, name);
+  const kill = async () => {
+    if (detached) signalGroup('SIGKILL');
+    await end('SIGKILL');
   };
   try {
     await transcript.printed(/ listening .*port=\d+/);
   } catch (caught) {
-    await end('SIGKILL');
+    await kill();
     throw caught;
   }
   const port = / listening .*port=(\d+)/.exec(transcript.text())?.[1];
@@ -75,12 +106,27 @@ export async function startProcess(
     url: `http://127.0.0.1:${port}`,
     output: transcript.text,
     printed: transcript.printed,
-    signal: (name) => void child.kill(name),
+    signal: (name: NodeJS.Signals) => void child.kill(name),
+    signalGroup,
+    ended,
+    closed,
     end,
-    [Symbol.asyncDispose]: async () => {
-      await end('SIGKILL');
-    },
+    [Symbol.asyncDispose]: kill,
   };
+}
+
+function signalGroupOf({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, name);
+  } catch (caught) {
+    if ((caught as NodeJS.ErrnoException).code !== 'ESRCH') throw caught;
+  }
+}
+
+export interface CommandProcess extends GatewayProcess {
+  signalGroup(name: NodeJS.Signals): void;
+  /** Nothing of the group holds its output any more. */
+  readonly closed: Promise<unknown>;
 }
 
 export function startGateway(

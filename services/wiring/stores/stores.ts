@@ -8,6 +8,7 @@ import type { JobRunner } from '#shared/ports/job-runner.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { UsageSpool } from '#shared/ports/usage-spool.ts';
+import { lockDataDir } from '../data-dir-lock.ts';
 import { hasControlPlane } from '../plane.ts';
 import { type Books, openLedger } from './open-ledger.ts';
 import { openQuota, redisAddress } from './open-quota.ts';
@@ -39,7 +40,10 @@ const BUS_ATTEMPTS_MAX = { embedded: 200, pubsub: 95 };
 export async function openStores(options: StoresOptions): Promise<Stores> {
   const opened = new AsyncDisposableStack();
   try {
-    const opening = { ...options, opened, embedded: embeddedDatabase(options.config, opened) };
+    const { config } = options;
+    // Counters and revocations of the embedded quota store live in the memory of one process.
+    if (config.quota.redis === undefined) opened.use(await lockDataDir(config.data_dir));
+    const opening = { ...options, opened, embedded: embeddedDatabase(config, opened) };
     return { ...(await openAll(opening)), [Symbol.asyncDispose]: () => opened.disposeAsync() };
   } catch (caught) {
     await opened.disposeAsync();

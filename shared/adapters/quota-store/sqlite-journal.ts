@@ -4,11 +4,10 @@
 // Group commit: all changes of one tick share a transaction (about 0.1 ms). A `kill -9` loses nothing
 // acknowledged; synchronous=NORMAL may lose the last commits when the power fails.
 
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { OutboxEntry, Reservation } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
+import { createPrivateFile } from '../sql/private-file.ts';
 import type { JournalChange, QuotaJournal } from './memory.ts';
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS quota_journal (
@@ -24,7 +23,10 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** @throws AppError `unavailable` when the file cannot be opened. */
+/**
+ * The file is made with mode 0600: events have e-mail addresses and names.
+ * @throws AppError `unavailable` when it cannot be opened.
+ */
 export function openSqliteQuotaJournal(path: string): QuotaJournal {
   const db = openDatabase(path);
   const put = statement('INSERT OR REPLACE INTO quota_journal (kind, id, body) VALUES (?, ?, ?)');
@@ -90,7 +92,7 @@ export function openSqliteQuotaJournal(path: string): QuotaJournal {
 
 function openDatabase(path: string): DatabaseSync {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    createPrivateFile(path);
     const db = new DatabaseSync(path, { timeout: 5000 });
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
     db.exec(SCHEMA);

@@ -2,8 +2,7 @@
 // per file: between processes SQLite's busy timeout waits, inside a process handles take turns,
 // because waiting for a lock there would block the very loop that has to release it.
 
-import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { realpathSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import {
   CompiledQuery,
@@ -16,6 +15,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { migrate } from './migrations.ts';
+import { createPrivateFile } from './private-file.ts';
 import type { Schema } from './schema.ts';
 import { type Classify, createSqlDatabase, type SqlDatabase, translated } from './sql-database.ts';
 import { leaveTurns, type Turns, turnsOf } from './turns.ts';
@@ -60,8 +60,7 @@ const classify: Classify = (caught) => {
 
 function createFile(path: string): string {
   if (path === ':memory:') return path;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
+  createPrivateFile(path);
   return realpathSync(path);
 }
 
