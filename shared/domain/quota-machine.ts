@@ -8,7 +8,7 @@ import { accountAt, changeReserved, chargePending, type QuotaState } from './quo
 import { isRevoked } from './revocation.ts';
 
 /** How long a process may have been frozen and still be refused a second settlement. */
-const ORPHAN_MEMORY_MS = 86_400_000;
+export const ORPHAN_MEMORY_MS = 86_400_000;
 
 /** @see QuotaStore.admit */
 export function admit(state: QuotaState, request: AdmitRequest): Admission {

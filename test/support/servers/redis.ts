@@ -10,8 +10,14 @@ export function findRedis(): FoundProgram {
   return findProgram('redis-server', [], 'Debian: apt-get install redis-server');
 }
 
-/** Keeps nothing on disk: killed and started again it has lost everything. */
-export async function startRedis(program: string): Promise<RedisServer> {
+/**
+ * Keeps nothing on disk: killed and started again it has lost everything.
+ * @param own settings as on its command line, for what cannot be set while it runs
+ */
+export async function startRedis(
+  program: string,
+  own: readonly string[] = [],
+): Promise<RedisServer> {
   const port = await freePort();
   const settings = [
     '--bind',
@@ -24,7 +30,10 @@ export async function startRedis(program: string): Promise<RedisServer> {
   const server = await startServer({
     name: 'redis',
     command: program,
-    args: (directory) => [...settings, '--save', '', '--appendonly', 'no', '--dir', directory],
+    args: (directory) => [
+      ...[...settings, '--save', '', '--appendonly', 'no', '--dir', directory],
+      ...own,
+    ],
     ready: /Ready to accept connections/,
   });
   return { ...server, url: `redis://127.0.0.1:${port}` };
