@@ -56,6 +56,20 @@ export function createAdmit({
   readonly log: Log;
 }): Admit {
   let index: CapIndex = indexCaps(EMPTY_CAPS);
+  let reading: Promise<void> | null = null;
+
+  /** Shared by all requests that found the table changed: it is as long as the list of caps. */
+  function readCaps(): Promise<void> {
+    reading ??= quota
+      .caps()
+      .then((table) => {
+        index = indexCaps(table);
+      })
+      .finally(() => {
+        reading = null;
+      });
+    return reading;
+  }
 
   async function ask(query: AdmitQuery): Promise<Gate> {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
@@ -72,7 +86,7 @@ export function createAdmit({
         case 'revoked':
           return { outcome: admission.outcome };
         case 'stale':
-          index = indexCaps(await quota.caps());
+          await readCaps();
       }
     }
     throw new AppError('unavailable', 'The table of caps keeps changing.');

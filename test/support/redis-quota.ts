@@ -22,8 +22,6 @@ export interface RedisQuota extends AsyncDisposable {
     options?: Partial<RedisQuotaStoreOptions> & { readonly fresh?: boolean },
   ): Promise<QuotaStore>;
   prefixOf(store: QuotaStore): string;
-  /** Takes every key of a store away. */
-  forget(store: QuotaStore): Promise<void>;
 }
 
 /** One node that serves every slot: it refuses a script whose keys lie in two. */
@@ -61,10 +59,6 @@ export async function startRedisQuota(
       return store;
     },
     prefixOf: (store) => prefixes.get(store) ?? '',
-    async forget(store) {
-      const keys = await raw.keys(`{${prefixes.get(store)}}:*`);
-      if (keys.length > 0) await raw.del(...keys);
-    },
     async [Symbol.asyncDispose]() {
       raw.disconnect();
       await server[Symbol.asyncDispose]();

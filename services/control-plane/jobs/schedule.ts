@@ -22,9 +22,13 @@ export type JobName =
   | 'grants'
   | 'retention';
 
-/** An admin's change is published at once; this mends a publication that failed. */
-async function publishCaps({ quota, admin }: JobDeps): Promise<void> {
+/**
+ * A change of a cap and a revocation are published at once; this mends a publication that failed, and
+ * a store that came back from a snapshot older than them.
+ */
+async function publishAgain({ quota, admin, grants, clock }: JobDeps): Promise<void> {
   await quota.publishCaps(await admin.capTable());
+  for (const revocation of await grants.revocations(clock.now())) await quota.revoke(revocation);
 }
 
 /** The table of jobs. */
@@ -32,7 +36,7 @@ export function jobTable(deps: JobDeps): Job[] {
   const runs: Readonly<Record<JobName, Job['run']>> = {
     relay: (signal) => relayOutbox(deps, signal),
     orphans: (signal) => sweepReservations(deps, signal),
-    caps: () => publishCaps(deps),
+    caps: () => publishAgain(deps),
     restore: (signal) => restoreQuota(deps, signal),
     recompute: async (signal) => void (await recomputeQuota(deps, signal)),
     grants: () => sweepGrants(deps),

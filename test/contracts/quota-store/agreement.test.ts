@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import { skipUnless } from '../../support/needed.ts';
+import { wholeStore } from '../../support/quota.ts';
 import { type RedisQuota, startRedisQuota } from '../../support/redis-quota.ts';
 import { findRedis } from '../../support/servers/redis.ts';
 import { type AskAll, createRandomSteps } from './random-steps.ts';
@@ -26,7 +27,7 @@ describe('QuotaStore: memory and Redis agree', { skip: skipUnless(found) }, () =
       redis ??= await startRedisQuota(found.available ? found.program : '');
       const time = { nowMs: START };
       const clock = { now: () => time.nowMs };
-      await using inMemory = openMemoryQuotaStore({ clock });
+      await using inMemory = await wholeStore(openMemoryQuotaStore({ clock }));
       await using inRedis = await redis.open({ clock });
       const calls = new Map<string, number>();
       const steps = createRandomSteps(seed, time, askBoth(seed, inMemory, inRedis, calls));

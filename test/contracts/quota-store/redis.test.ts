@@ -22,6 +22,6 @@ function prove(name: string, redis: RedisQuota): void {
     name,
     open: () => redis.open({ clock }),
     reopen: (closed) => redis.open({ clock, prefix: redis.prefixOf(closed), fresh: false }),
-    forget: (store) => redis.forget(store),
+    openFresh: () => redis.open({ clock, fresh: false }),
   });
 }
