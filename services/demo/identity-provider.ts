@@ -14,6 +14,8 @@ export interface DemoIdentityProviderOptions extends OidcServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Where browsers and the gateway find it; default: host and port. */
+  readonly issuer?: string;
   readonly log: Log;
   /** Sees every request first; true: it was answered. */
   readonly intercept?: (req: IncomingMessage, res: ServerResponse) => Promise<boolean>;
@@ -33,7 +35,7 @@ export async function openDemoIdentityProvider(
     server.listen(options.port, options.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const issuer = `http://${options.host}:${port}`;
+  const issuer = options.issuer ?? `http://${options.host}:${port}`;
   const close = async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeAllConnections();

@@ -11,7 +11,8 @@ import { createOidcFetch } from './oidc-fetch.ts';
 import type { OidcOptions } from './oidc-options.ts';
 
 const RENEW_AFTER_MS = 24 * 3_600_000;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+/** Names under `.localhost` are this machine too (RFC 6761 §6.3). */
+const LOOPBACK = /^((.+\.)?localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export interface OidcDiscovery {
   /** The configured client; asks the IdP the first time. Throws what openid-client throws. */
