@@ -12,6 +12,7 @@ import {
   BANS,
   COLUMNS_MAX,
   COMPOSITION_ROOT,
+  ENTRY_POINTS,
   FORBIDDEN_NAMES,
   LINES_MAX,
   LONG_FILES,
@@ -145,14 +146,13 @@ describe('architecture', () => {
   });
 
   it('has no dead file', () => {
-    const alive = reachable(['services/main.ts', 'services/cli/token.ts'], sources);
-    const tested = reachable(
-      sources.map(({ path }) => path).filter((path) => path.endsWith('.test.ts')),
-      sources,
-    );
+    const alive = reachable(ENTRY_POINTS, sources);
+    const isStarted = (path: string) => /\.(test|bench)\.ts$/.test(path);
+    const paths = sources.map(({ path }) => path);
+    const tested = reachable([...paths.filter(isStarted), ...ENTRY_POINTS], sources);
     none(
       sources
-        .filter(({ path }) => !path.endsWith('.test.ts') && path !== 'test/run.ts')
+        .filter(({ path }) => !isStarted(path))
         .filter(({ path }) => !(isTest(path) ? tested : alive).has(path))
         .map(({ path }) => `${path} is imported by nothing that runs: delete it or wire it`),
     );

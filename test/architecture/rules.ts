@@ -27,6 +27,15 @@ export const COMPOSITION_ROOT: readonly string[] = [
   'test/',
 ];
 
+/** What a script of package.json or docker-compose.yml starts. */
+export const ENTRY_POINTS: readonly string[] = [
+  'services/main.ts',
+  'services/cli/token.ts',
+  'services/demo/main.ts',
+  'test/run.ts',
+  'test/stack.ts',
+];
+
 /** npm packages and who may import them at all. What is not here may not be imported. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   express: ['shared/http/'],
