@@ -80,15 +80,16 @@ describe('a body that stops arriving', () => {
       else req.resume();
     };
     const server = await openHttpServer({
-      ...{ listener: () => listener, host: '127.0.0.1', port: 0, tls: null, bodyIdleMs: 30 },
+      ...{ listener: () => listener, host: '127.0.0.1', port: 0, tls: null, bodyIdleMs: 300 },
     });
+    await using closing = new AsyncDisposableStack();
+    closing.defer(() => server.close(0));
     const get = speak(server.port, GET.replace('Host', 'Connection: close\r\nHost'));
     const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc';
     assert.equal(await speak(server.port, post), '', 'the half-sent request is cut');
     assert.equal(await speak(server.port, post), '', 'and the next, which began after the first');
     answered.resolve();
     assert.equal(lastAnswer(await get).body, 'ok');
-    await server.close(0);
   });
 });
 
