@@ -1,7 +1,7 @@
 // Names of models that lead nowhere, and models without a price: what only the catalogue and the price
 // book together can tell.
 
-import { BUILTIN_MODELS } from '../domain/builtin-models.ts';
+import { BUILTIN_MODELS, builtinModel } from '../domain/builtin-models.ts';
 import { type Catalogue, createCatalogue, type UpstreamRef } from '../domain/catalogue.ts';
 import { createPriceBook, type PriceBook } from '../domain/pricing.ts';
 import { NO_USAGE } from '../domain/usage.ts';
@@ -54,10 +54,12 @@ function checkNamedModels({ upstreams, catalogue }: Served, warn: Warn): void {
   });
 }
 
-function checkLongContext({ upstreams, catalogue }: Served, warn: Warn): void {
+/** Only where the operator named them: that every other file has them is no news. */
+function checkLongContext({ upstreams }: Served, warn: Warn): void {
   upstreams.forEach((upstream, index) => {
     if (upstream.provider !== 'vertex') return;
-    const found = VERTEX_WITHOUT_1M.filter((id) => catalogue.upstreamId(id, upstream) !== null);
+    const named = (upstream.models ?? []).map((name) => builtinModel(name)?.id);
+    const found = VERTEX_WITHOUT_1M.filter((id) => named.includes(id));
     if (found.length === 0) return;
     const message = `serves ${found.join(' and ')}, which Google Cloud has without 1M tokens of`;
     warn(`upstreams[${index}]`, `${message} context: requests that ask for it are refused there.`);

@@ -118,8 +118,6 @@ upstreams:
   - { name: x, ${vertex}, models: [claude-sonnet-4-5@20250929] }
 `);
   assert.deepEqual(messages, [
-    'upstreams[0]: serves claude-sonnet-4-5-20250929 and claude-sonnet-4-20250514, which Google ' +
-      'Cloud has without 1M tokens of context: requests that ask for it are refused there.',
     'upstreams[2]: serves claude-sonnet-4-5-20250929, which Google Cloud has without 1M tokens of ' +
       'context: requests that ask for it are refused there.',
   ]);
