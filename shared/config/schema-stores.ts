@@ -75,6 +75,8 @@ export const busSchema = section({
     prefix: prefix(),
     /** Whether missing topics and subscriptions are created. Default true. */
     create: flag().default(true),
+    /** Seconds after which what a dead control plane had in hand is delivered again. Default 30. */
+    ack_deadline_seconds: wholeNumber('seconds', 10, 600).default(30),
   }).optional(),
 });
 

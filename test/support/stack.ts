@@ -125,7 +125,7 @@ oidc:
 ${options.sharedSecret === true ? `session: { jwt_secret: ${JWT_SECRET} }` : ''}
 ${ledger}
 quota: { redis: { url: "\${REDIS_URL}" } }
-bus: { pubsub: { project_id: stack } }
+bus: { pubsub: { project_id: stack, ack_deadline_seconds: 10 } }
 control_plane: { url: "\${CONTROL_URL}" }
 upstreams:
   - { name: model, provider: anthropic, base_url: "${options.modelUrl}", auth: { api_key: test-only } }

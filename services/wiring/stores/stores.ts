@@ -89,7 +89,9 @@ async function openBus({ config, clock, log, opened, embedded }: Opening): Promi
   const { openPubSubBus } = await import('#shared/adapters/usage-bus/pubsub.ts');
   const { project_id: projectId, prefix, create } = pubsub;
   const attemptsMax = BUS_ATTEMPTS_MAX.pubsub;
-  return opened.use(await openPubSubBus({ projectId, prefix, create, attemptsMax, clock, log }));
+  const tuning = { ackDeadlineSeconds: pubsub.ack_deadline_seconds };
+  const options = { projectId, prefix, create, attemptsMax, tuning };
+  return opened.use(await openPubSubBus({ ...options, clock, log }));
 }
 
 async function openSpool({ config, log, opened }: Opening): Promise<UsageSpool> {
