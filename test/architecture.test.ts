@@ -30,6 +30,8 @@ import {
 const sources = readSources(['services', 'shared', 'test']);
 const startsWithAny = (path: string, prefixes: readonly string[]) =>
   prefixes.some((prefix) => path.startsWith(prefix));
+/** The tests' runner, tests, and benchmarks, which nothing imports. */
+const RUN_BY_ITSELF = /^test\/run\.ts$|\.test\.ts$|^test\/bench\/.*\.bench\.ts$/;
 const isTest = (path: string) => path.startsWith('test/') || path.endsWith('.test.ts');
 const none = (faults: readonly string[]) =>
   assert.equal(faults.length, 0, `\n${faults.join('\n')}`);
@@ -140,12 +142,12 @@ describe('architecture', () => {
   it('has no dead file', () => {
     const alive = reachable(['services/main.ts', 'services/cli/token.ts'], sources);
     const tested = reachable(
-      sources.map(({ path }) => path).filter((path) => path.endsWith('.test.ts')),
+      sources.map(({ path }) => path).filter((path) => RUN_BY_ITSELF.test(path)),
       sources,
     );
     none(
       sources
-        .filter(({ path }) => !path.endsWith('.test.ts') && path !== 'test/run.ts')
+        .filter(({ path }) => !RUN_BY_ITSELF.test(path))
         .filter(({ path }) => !(isTest(path) ? tested : alive).has(path))
         .map(({ path }) => `${path} is imported by nothing that runs: delete it or wire it`),
     );
