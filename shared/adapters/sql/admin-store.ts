@@ -1,7 +1,9 @@
 // Every change of a cap first bumps a revision: its row lock puts concurrent writers in one line, so
 // audit ids ascend in the order of the commits and a table never shows a version twice.
 
+import type { CapTable } from '#shared/domain/cap.ts';
 import { fromCents } from '#shared/domain/money.ts';
+import type { Period } from '#shared/domain/period.ts';
 import type {
   Actor,
   AdminStore,
@@ -12,7 +14,7 @@ import type {
 import { readPeople, readPerson, writePeople } from './directory.ts';
 import { createGate } from './gate.ts';
 import type { AuditTable, RevisionTable, SpendLimitTable } from './schema.ts';
-import { auditRow, scopeId, spendLimit } from './spend-limits.ts';
+import { auditRow, capScope, scopeId, spendLimit } from './spend-limits.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 
 /** The admin store on any SQL database; the caller closes the database after it. */
@@ -26,17 +28,7 @@ export function openSqlAdminStore(database: SqlDatabase): AdminStore {
     deleteCap: (id, by) => transaction((db) => deleteCap(db, id, by)),
     cap: (id) => run((db) => readCap(db, id)),
     caps: () => run(readCaps),
-    capTable: () =>
-      transaction(async (db) => {
-        const version = await readRevision(db, 'caps');
-        const caps = (await readCaps(db)).map(({ id, scope, period, amount }) => ({
-          id,
-          scope,
-          period,
-          amountMicroUsd: amount === null ? null : fromCents(BigInt(amount)),
-        }));
-        return { version, caps };
-      }),
+    capTable: () => run(readCapTable),
     audit: (afterId, limit) => run((db) => readAudit(db, afterId, limit)),
     seen: (people) => transaction((db) => writePeople(db, people)),
     person: (sub) => run((db) => readPerson(db, sub)),
@@ -143,6 +135,28 @@ async function readCap(db: Queries, id: string): Promise<SpendLimit | null> {
 async function readCaps(db: Queries): Promise<SpendLimit[]> {
   const rows = await db.selectFrom('spend_limit').selectAll().orderBy('position').execute();
   return rows.map(spendLimit);
+}
+
+/** One statement: two would see two states on PostgreSQL, a version and another version's caps. */
+async function readCapTable(db: Queries): Promise<CapTable> {
+  const rows = await db
+    .selectFrom('revision')
+    .leftJoin('spend_limit', (join) => join.onTrue())
+    .select(['value', 'id', 'scope_type', 'scope_id', 'period', 'amount'])
+    .where('revision.name', '=', 'caps')
+    .orderBy('position')
+    .execute();
+  const caps = rows.flatMap(({ id, scope_type, scope_id, period, amount }) =>
+    id === null
+      ? []
+      : {
+          id,
+          scope: capScope(scope_type ?? '', scope_id ?? ''),
+          period: period as Period,
+          amountMicroUsd: amount === null ? null : fromCents(BigInt(amount)),
+        },
+  );
+  return { version: rows[0]?.value ?? 0, caps };
 }
 
 async function readAudit(db: Queries, afterId: number | null, limit: number) {

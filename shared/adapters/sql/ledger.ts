@@ -13,6 +13,9 @@ import { readRollups, readSpend, readTotals } from './ledger-reports.ts';
 import type { DailyRollupTable, SpendTable } from './schema.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 
+/** What one statement of `prune` deletes. */
+const PRUNED_ROWS_MAX = 5000;
+
 /** The ledger on any SQL database; the caller closes the database after it. */
 export function openSqlLedger(database: SqlDatabase): Ledger {
   const gate = createGate('the ledger');
@@ -29,16 +32,7 @@ export function openSqlLedger(database: SqlDatabase): Ledger {
     totals: (buckets, after, limit) =>
       gate.enter(() => database.run((db) => readTotals(db, buckets, after, limit))),
     rollups: (from, to) => gate.enter(() => database.run((db) => readRollups(db, from, to))),
-    prune: (beforeMs) =>
-      gate.enter(() =>
-        database.run(async (db) => {
-          const { numDeletedRows } = await db
-            .deleteFrom('usage_event')
-            .where('time_ms', '<', beforeMs)
-            .executeTakeFirst();
-          return Number(numDeletedRows);
-        }),
-      ),
+    prune: (beforeMs) => gate.enter(() => prune(database, beforeMs)),
     [Symbol.asyncDispose]: () => gate.close(),
   };
 }
@@ -62,6 +56,27 @@ async function record(db: Queries, events: readonly UsageEvent[]): Promise<Recor
   for (const rows of chunked(rollupRows(fresh))) await addRollups(db, rows);
   const duplicates = unique.flatMap((event) => (recorded.has(event.id) ? [] : [event.id]));
   return { recorded: [...recorded], duplicates };
+}
+
+/** In pieces that others can come between, and that take less than a statement may. */
+async function prune(database: SqlDatabase, beforeMs: number): Promise<number> {
+  let pruned = 0;
+  for (;;) {
+    const { numDeletedRows } = await database.run((db) =>
+      db
+        .deleteFrom('usage_event')
+        .where('id', 'in', (some) =>
+          some
+            .selectFrom('usage_event')
+            .select('id')
+            .where('time_ms', '<', beforeMs)
+            .limit(PRUNED_ROWS_MAX),
+        )
+        .executeTakeFirst(),
+    );
+    pruned += Number(numDeletedRows);
+    if (numDeletedRows < PRUNED_ROWS_MAX) return pruned;
+  }
 }
 
 function eventRow(event: UsageEvent) {

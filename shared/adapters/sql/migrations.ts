@@ -9,6 +9,9 @@ import type { Queries } from './sql-database.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
+export const CREATE_MIGRATION_TABLE =
+  'create table if not exists migration (name text primary key)';
+
 interface Step {
   readonly name: string;
   /** The only dialect that needs it; both when absent. */
@@ -21,17 +24,33 @@ interface Step {
  * @throws AppError `unavailable` when a newer version of Tallygate wrote the database.
  */
 export async function migrate(db: Queries, dialect: Dialect): Promise<void> {
-  await sql`create table if not exists migration (name text primary key)`.execute(db);
+  // Asked first: PostgreSQL refuses `create table` to a role without the right even if it is there.
+  if (dialect === 'sqlite' || !(await hasMigrationTable(db))) {
+    await sql.raw(CREATE_MIGRATION_TABLE).execute(db);
+  }
   const rows = await db.selectFrom('migration').select('name').execute();
   const done = new Set(rows.map((row) => row.name));
   for (const name of done) {
     if (!STEPS.some((step) => step.name === name)) throw newerDatabase(name);
   }
-  for (const step of STEPS) {
-    if (done.has(step.name) || (step.only ?? dialect) !== dialect) continue;
-    for (const statement of step.statements(dialect)) await sql.raw(statement).execute(db);
-    await db.insertInto('migration').values({ name: step.name }).execute();
+  for (const { name, statements } of appliedSteps(dialect)) {
+    if (done.has(name)) continue;
+    for (const statement of statements) await sql.raw(statement).execute(db);
+    await db.insertInto('migration').values({ name }).execute();
   }
+}
+
+/** The steps of a dialect, in order. */
+export function appliedSteps(dialect: Dialect): { name: string; statements: readonly string[] }[] {
+  return STEPS.filter(({ only = dialect }) => only === dialect).map(({ name, statements }) => ({
+    name,
+    statements: statements(dialect),
+  }));
+}
+
+async function hasMigrationTable(db: Queries): Promise<boolean> {
+  const asked = sql<{ known: boolean }>`select to_regclass('migration') is not null as known`;
+  return (await asked.execute(db)).rows[0]?.known === true;
 }
 
 function newerDatabase(name: string): AppError {

@@ -17,7 +17,7 @@ export function scopeId(scope: CapScope): string {
   }
 }
 
-function capScope(type: string, id: string): CapScope {
+export function capScope(type: string, id: string): CapScope {
   if (type === 'user') return { type, userId: id };
   if (type === 'rbac_group') return { type, rbacGroupId: id };
   return { type: 'organization' };

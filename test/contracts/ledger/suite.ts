@@ -323,7 +323,7 @@ function survival({ open }: LedgerHarness): void {
 }
 
 /** The sum of the month over all accounts and of the rollups must both be exactly this. */
-async function assertHolds(port: Ledger, costMicroUsd: number): Promise<void> {
+export async function assertHolds(port: Ledger, costMicroUsd: number): Promise<void> {
   const { rows } = await port.totals(TODAY, null, 1000);
   const monthly = rows.filter((row) => row.period === 'monthly');
   assert.equal(

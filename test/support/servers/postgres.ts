@@ -1,7 +1,8 @@
-// PostgreSQL refuses to run as root, so root starts it as the user that Debian made for it.
+// PostgreSQL refuses to run as root, so root starts it as the user that Debian made for it. Its
+// backends lead process groups of their own, so that a signal to the server's group misses them.
 
 import { execFile, execFileSync } from 'node:child_process';
-import { chownSync, existsSync, globSync } from 'node:fs';
+import { chownSync, existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../free-port.ts';
@@ -57,7 +58,39 @@ export async function startPostgres(
     },
     ...(user === undefined ? {} : { user }),
   });
-  return { ...server, url: `postgres://postgres@127.0.0.1:${port}/postgres` };
+  const kill = async () => {
+    signalBackends(server.directory, 'SIGKILL');
+    await server.kill();
+  };
+  return {
+    ...server,
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    signal(name) {
+      server.signal(name);
+      signalBackends(server.directory, name);
+    },
+    kill,
+    async [Symbol.asyncDispose]() {
+      await kill();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function signalBackends(directory: string, name: NodeJS.Signals): void {
+  const pidFile = join(directory, 'data', 'postmaster.pid');
+  if (!existsSync(pidFile)) return;
+  const server = Number.parseInt(readFileSync(pidFile, 'utf8'), 10);
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  for (const line of table.split('\n')) {
+    const [pid = 0, parent] = line.trim().split(/\s+/).map(Number);
+    if (parent !== server || pid === 0) continue;
+    try {
+      process.kill(pid, name);
+    } catch {
+      // Gone already.
+    }
+  }
 }
 
 function isRoot(): boolean {
