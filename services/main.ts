@@ -20,6 +20,7 @@ const USAGE = `Tallygate ${VERSION}
   npm start -- --config gateway.yaml    the gateway that the file describes
     [--plane data | control | all]      one half of it; default: all
   npm start -- config check FILE        tells every fault of a file, starts nothing
+  npm start -- store ddl                the tables of PostgreSQL, for a role that may make them
 
 Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
 TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
@@ -45,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const [command, verb, file] = positionals;
   if (command === 'config' && verb === 'check' && file !== undefined) return checkConfig(file);
+  if (command === 'store' && verb === 'ddl') return printDdl();
   if (command !== undefined) {
     process.stderr.write(USAGE);
     return 2;
@@ -65,6 +67,12 @@ function checkConfig(file: string): number {
     return 1;
   }
   process.stdout.write(`${renderWarnings(loaded.warnings, file)}${file} is good.\n`);
+  return 0;
+}
+
+async function printDdl(): Promise<number> {
+  const { renderDdl } = await import('#shared/adapters/sql/ddl.ts');
+  process.stdout.write(renderDdl('postgres'));
   return 0;
 }
 

@@ -54,7 +54,7 @@ async function open(
   loaded: LoadResult & { ok: true },
   opened: AsyncDisposableStack,
 ): Promise<Gateway> {
-  const { clock, log, plane } = options;
+  const { clock, log, plane, env } = options;
   const { config } = loaded;
   const reload: Reload = opened.use(
     openReload(options, loaded, {
@@ -64,7 +64,7 @@ async function open(
   );
   const current = () => reload.current();
 
-  const stores = opened.use(await openStores({ config, plane, clock, log }));
+  const stores = opened.use(await openStores({ config, plane, env, clock, log }));
   if (stores.control !== null) {
     opened.use(await openControlBackground(stores.control, current, options));
   }

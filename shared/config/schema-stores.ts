@@ -121,4 +121,5 @@ export const controlPlaneSchema = section({
 });
 
 export type StoreConfig = z.output<typeof storeSchema>;
+export type FirestoreConfig = NonNullable<z.output<typeof ledgerSchema>['firestore']>;
 export type JobsConfig = z.output<typeof jobsSchema>;

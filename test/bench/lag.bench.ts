@@ -55,7 +55,9 @@ async function measure({ quota, bus, ledger, admin }: LagParts): Promise<number[
   }
   await Promise.all(handing);
   while (appliedAt.size < endedAt.size) await pause(20);
-  return [...endedAt].map(([id, at]) => (appliedAt.get(id) ?? Number.NaN) - at).sort((a, b) => a - b);
+  return [...endedAt]
+    .map(([id, at]) => (appliedAt.get(id) ?? Number.NaN) - at)
+    .sort((a, b) => a - b);
 }
 
 process.stdout.write(`\nlag from response end to applied quota, ${PER_SECOND} requests/s, ms\n`);

@@ -1,52 +1,14 @@
 // How many usage events per second a ledger records, in batches as the control plane makes them, by
-// one writer and by several. Every database syncs to disk. Run by hand: node test/bench/ledger.bench.ts
-// [events]; another adapter is one more candidate.
+// one writer and by several. `npm run bench:ledger`, or node test/bench/ledger.bench.ts [events].
 
 import { randomUUIDv7 } from 'node:crypto';
-import { openPostgresLedger } from '#shared/adapters/ledger/postgres.ts';
-import { openSqliteLedger } from '#shared/adapters/ledger/sqlite.ts';
-import { openSqliteDatabase } from '#shared/adapters/sql/sqlite-database.ts';
 import { systemClock } from '#shared/domain/clock.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
-import type { Found } from '../support/needed.ts';
-import { databaseAt } from '../support/postgres-instance.ts';
-import { findPostgres, startPostgres } from '../support/servers/postgres.ts';
-import { temporaryDatabase } from '../support/sqlite-instance.ts';
 import { usageEvent } from '../support/usage-event.ts';
+import { FIRESTORE, type LedgerCandidate, POSTGRES, SQLITE } from './ledger-candidates.ts';
 
-interface Candidate {
-  readonly name: string;
-  /** Events per second that it is built for. */
-  readonly target: number;
-  readonly found: Found;
-  /** On an empty database; what it opens is closed by the stack. */
-  open(opened: AsyncDisposableStack): Promise<Ledger>;
-}
-
-const CANDIDATES: readonly Candidate[] = [
-  {
-    name: 'SQLite',
-    target: 10_000,
-    found: { available: true },
-    async open(opened) {
-      const file = opened.use(temporaryDatabase());
-      return opened.use(openSqliteLedger(opened.use(await openSqliteDatabase(file.path))));
-    },
-  },
-  {
-    name: 'PostgreSQL',
-    target: 5000,
-    found: findPostgres(),
-    async open(opened) {
-      const found = findPostgres();
-      const program = found.available ? found.program : '';
-      const server = opened.use(await startPostgres(program, { fsync: true }));
-      return opened.use(openPostgresLedger(opened.use(await databaseAt(server.url))));
-    },
-  },
-];
-
+const CANDIDATES = [SQLITE, POSTGRES, FIRESTORE];
 const BATCH = 100;
 const PEOPLE = 200;
 const WRITERS = [1, 4];
@@ -54,19 +16,19 @@ const WARM_UP = 2000;
 const DAY_MS = 86_400_000;
 const MODELS = ['claude-sonnet-4-5', 'claude-haiku-4-5', 'claude-opus-4-5'];
 
-async function measure(candidate: Candidate, count: number): Promise<void> {
+async function measure(candidate: LedgerCandidate, count: number): Promise<void> {
   const { name, target, found } = candidate;
   if (!found.available) return print([name, '-', '-', '-', '-', found.reason]);
   for (const writers of WRITERS) {
     await using opened = new AsyncDisposableStack();
-    const ledger = await candidate.open(opened);
+    const { ledger } = await candidate.open(opened);
     await recordAll(ledger, events(WARM_UP), writers);
     const batches = events(count);
     const startedMs = performance.now();
     const tookMs = (await recordAll(ledger, batches, writers)).sort((a, b) => a - b);
     const perSecond = Math.round((count / (performance.now() - startedMs)) * 1000);
     const at = (share: number) => (tookMs[Math.floor(tookMs.length * share)] ?? 0).toFixed(1);
-    const verdict = `${perSecond >= target ? 'above' : 'BELOW'} ${target}`;
+    const verdict = target === null ? '-' : `${perSecond >= target ? 'above' : 'BELOW'} ${target}`;
     print([name, `${writers}`, `${perSecond}`, at(0.5), at(0.99), verdict]);
   }
 }
@@ -118,7 +80,7 @@ function events(count: number): UsageEvent[][] {
 }
 
 function print(cells: readonly string[]): void {
-  const widths = [12, 8, 10, 14, 14, 0];
+  const widths = [22, 8, 10, 14, 14, 0];
   process.stdout.write(`${cells.map((cell, nth) => cell.padEnd(widths[nth] ?? 0)).join('')}\n`);
 }
 

@@ -27,6 +27,9 @@ interface ChaosOptions {
   readonly mayLose: boolean;
 }
 
+/** Then whoever waits for quiet says what is missing. */
+const HEALED_WITHIN_MS = 30_000;
+
 export function startChaos(options: ChaosOptions): Chaos {
   const { world, random, isHealed, mayLose } = options;
   const diary: string[] = [];
@@ -73,9 +76,13 @@ export function startChaos(options: ChaosOptions): Chaos {
     isUnhealed = which;
     if (which === 'redis') redisWasLost = true;
     await world[which].kill();
-    const back = async () => {
+    const back = async (): Promise<void> => {
       await world[which].start();
-      while (!(await isHealed().catch(() => false))) await pause(100);
+      const giveUpAtMs = performance.now() + HEALED_WITHIN_MS;
+      while (!(await isHealed().catch(() => false))) {
+        if (performance.now() > giveUpAtMs) return note(`NOT HEALED: ${which}`);
+        await pause(100);
+      }
       note(`healed: ${which}`);
       isUnhealed = null;
     };

@@ -1,11 +1,11 @@
 // One database for the ledger, the admin store and the grant store.
 
 import type { SqlDatabase } from '#shared/adapters/sql/sql-database.ts';
-import type { StoreConfig } from '#shared/config/schema-stores.ts';
-import { AppError } from '#shared/errors/app-error.ts';
+import type { FirestoreConfig, StoreConfig } from '#shared/config/schema-stores.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
+import { retentionWindows } from '../slices.ts';
 import type { Opening } from './opening.ts';
 
 export interface Books {
@@ -16,7 +16,7 @@ export interface Books {
 
 export async function openLedger(opening: Opening): Promise<Books> {
   const { config } = opening;
-  if (config.ledger.firestore !== undefined) return openFirestore(opening);
+  if (config.ledger.firestore !== undefined) return openFirestore(opening, config.ledger.firestore);
   if (config.store !== undefined) return openPostgres(opening, config.store);
   return openSql(opening, await opening.embedded(), 'sqlite');
 }
@@ -64,6 +64,27 @@ async function openSql(
   };
 }
 
-async function openFirestore(_opening: Opening): Promise<Books> {
-  throw new AppError('unavailable', 'not merged yet');
+async function openFirestore(opening: Opening, at: FirestoreConfig): Promise<Books> {
+  const { config, env, opened } = opening;
+  const [{ openFirestoreDatabase }, ledger, admin, grants] = await Promise.all([
+    import('#shared/adapters/firestore/firestore-database.ts'),
+    import('#shared/adapters/ledger/firestore.ts'),
+    import('#shared/adapters/admin-store/firestore.ts'),
+    import('#shared/adapters/grant-store/firestore.ts'),
+  ]);
+  const host = env['FIRESTORE_EMULATOR_HOST'];
+  const database = opened.use(
+    openFirestoreDatabase({
+      projectId: at.project_id,
+      databaseId: at.database,
+      prefix: at.prefix,
+      ...(host ? { host } : {}),
+    }),
+  );
+  const eventRetentionMonths = retentionWindows(config).spendRetentionMonths;
+  return {
+    ledger: opened.use(ledger.openFirestoreLedger(database, { eventRetentionMonths })),
+    admin: opened.use(admin.openFirestoreAdminStore(database)),
+    grants: opened.use(grants.openFirestoreGrantStore(database)),
+  };
 }

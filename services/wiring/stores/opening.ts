@@ -7,6 +7,7 @@ import type { Plane } from '../plane.ts';
 export interface StoresOptions {
   readonly config: GatewayConfig;
   readonly plane: Plane;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Log;
 }

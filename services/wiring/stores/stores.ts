@@ -106,6 +106,5 @@ async function openJobs(opening: Opening): Promise<JobRunner> {
     return opened.use(openInProcessJobs({ clock, log }));
   }
   const { openBullMqJobs } = await import('#shared/adapters/job-runner/bullmq.ts');
-  const { tls, ...address } = redisAddress(opening);
-  return opened.use(await openBullMqJobs({ ...address, ...(tls ? { tls: {} } : {}), clock, log }));
+  return opened.use(await openBullMqJobs({ ...redisAddress(opening), clock, log }));
 }

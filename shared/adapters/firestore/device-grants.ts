@@ -2,15 +2,13 @@
 // finds it by the hash of the device code.
 
 import type { DocumentData, DocumentSnapshot } from '@google-cloud/firestore';
+import { paceDevicePoll } from '#shared/domain/device-polling.ts';
 import type { DeviceGrant } from '#shared/ports/grant-store.ts';
 import { type Decision, swap, swapAt } from './compare-and-swap.ts';
 import { spreadId } from './document-ids.ts';
 import { expiry } from './expiry.ts';
 import type { Documents } from './firestore-database.ts';
 import { QUERIES, startQuery } from './queries.ts';
-
-/** RFC 8628 §3.5: what `slow_down` adds to the interval. */
-const SLOW_DOWN_SECONDS = 5;
 
 /** `row` of `device_grant`. What was taken stays until it expires: nobody takes it again. */
 interface GrantRow extends DeviceGrant {
@@ -42,14 +40,8 @@ export function pollDeviceGrant(documents: Documents, deviceCodeHash: string, no
   return swap(documents, grantOfDevice(documents, deviceCodeHash), (current): Decision<Poll> => {
     const grant = alive(current, nowMs);
     if (grant === null) return { answer: null };
-    const { polledAtMs, intervalSeconds } = grant;
-    const slowDown = polledAtMs !== null && nowMs - polledAtMs < intervalSeconds * 1000;
-    const next = {
-      ...grant,
-      polledAtMs: nowMs,
-      intervalSeconds: intervalSeconds + (slowDown ? SLOW_DOWN_SECONDS : 0),
-    };
-    return { answer: { grant, slowDown }, write: grantFields(next) };
+    const { slowDown, next } = paceDevicePoll(grant, nowMs);
+    return { answer: { grant, slowDown }, write: grantFields({ ...grant, ...next }) };
   });
 }
 

@@ -89,7 +89,7 @@ describe('Firestore errors', () => {
   });
 
   it('pass as they are when they are none of Firestore', () => {
-    const ours = [new AppError('busy', 'wait'), new RangeError('ours'), 'text'];
+    const ours = [new AppError('overloaded', 'wait'), new RangeError('ours'), 'text'];
     for (const caught of ours) assert.equal(translated(caught), caught);
   });
 

@@ -1,19 +1,12 @@
 // The job runner's own connection. It waits for Redis as long as it takes, as BullMQ demands; whoever
 // must not wait asks through `answered`.
 
-import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { type RedisAddressOptions, redisAddress } from '../redis/redis-address.ts';
 
-export interface BullMqRedisOptions {
-  /** `redis://` or `rediss://`. */
-  readonly url: string;
-  /** Instead of the URL's. */
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** How to speak TLS; `rediss://` speaks it in any case. */
-  readonly tls?: ConnectionOptions | undefined;
+export interface BullMqRedisOptions extends RedisAddressOptions {
   readonly log: Log;
 }
 
@@ -25,8 +18,8 @@ const FIRST_TRY_MS = 2000;
  * @throws AppError `invalid_request` when the URL cannot be read.
  */
 export async function connectBullMqRedis(options: BullMqRedisOptions): Promise<Redis> {
-  const redis = new Redis(addressOf(options), {
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  const redis = new Redis({
+    ...redisAddress(options),
     maxRetriesPerRequest: null,
     retryStrategy: (nth) => Math.min(50 * nth, RECONNECT_AFTER_MS_MAX),
   });
@@ -79,17 +72,4 @@ function tellOutages(redis: Redis, log: Log): void {
     if (isAway) log.info('the Redis of the jobs is back');
     isAway = false;
   });
-}
-
-function addressOf({ url, username, password }: BullMqRedisOptions): string {
-  if (!URL.canParse(url)) {
-    throw new AppError(
-      'invalid_request',
-      'the URL of the Redis of the jobs cannot be read; write redis://user:password@host:port',
-    );
-  }
-  const address = new URL(url);
-  if (username !== undefined) address.username = encodeURIComponent(username);
-  if (password !== undefined) address.password = encodeURIComponent(password);
-  return address.href;
 }

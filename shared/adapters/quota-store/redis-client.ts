@@ -4,7 +4,7 @@
 import type { Clock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { type RedisAddressOptions, redisAddress } from './redis-address.ts';
+import { type RedisAddressOptions, redisAddress } from '../redis/redis-address.ts';
 import { answered, CLOSED, refused, takeTurn, timedOut } from './redis-breaker.ts';
 import { openRedisConnection } from './redis-connection.ts';
 import type { ScriptedRedis } from './redis-scripts.ts';

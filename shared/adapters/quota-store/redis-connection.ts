@@ -2,7 +2,7 @@
 // nothing while it is away (stack.md §4).
 
 import { Redis } from 'ioredis';
-import type { RedisAddress } from './redis-address.ts';
+import type { RedisAddress } from '../redis/redis-address.ts';
 import { REDIS_SCRIPTS, type ScriptedRedis } from './redis-scripts.ts';
 
 export interface RedisConnectionOptions {

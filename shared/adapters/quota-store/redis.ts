@@ -12,8 +12,8 @@ import { type Correction, EMPTY_CAPS } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import type { RedisAddressOptions } from '../redis/redis-address.ts';
 import { createGate } from '../sql/gate.ts';
-import type { RedisAddressOptions } from './redis-address.ts';
 import { openRedisClient } from './redis-client.ts';
 import * as records from './redis-records.ts';
 import { redisKeys, type ScriptName } from './redis-scripts.ts';
@@ -34,7 +34,7 @@ const CAPS_PATIENCE_MS = 1000;
 
 /** Does not wait for Redis. @throws AppError `invalid_request` for an address that is none. */
 export async function openRedisQuotaStore(options: RedisQuotaStoreOptions): Promise<QuotaStore> {
-  const { prefix = 'tg', timeoutMs, clock } = options;
+  const { prefix = 'tallygate', timeoutMs, clock } = options;
   if (!/^[^{}]+$/.test(prefix)) {
     throw new AppError('invalid_request', 'The prefix of Redis keys must be text without braces.');
   }

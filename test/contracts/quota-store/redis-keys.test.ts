@@ -45,7 +45,7 @@ describe('QuotaStore Redis: keys', { skip: skipUnless(found) }, () => {
 
   it('share one slot of a cluster, whatever the names of accounts', async () => {
     const { open, raw } = await start();
-    await using store = await open({ prefix: 'tg' });
+    await using store = await open({ prefix: 'tallygate' });
     await fill(store);
     await store.settle({
       ...settleRequest(admitRequest({ sub: '{other}', nowMs: NOON_MS }), CENT),
@@ -55,16 +55,16 @@ describe('QuotaStore Redis: keys', { skip: skipUnless(found) }, () => {
     const slots = await Promise.all(keys.map((key) => raw.cluster('KEYSLOT', key)));
     assert.equal(new Set(slots).size, 1);
     assert.deepEqual(keys.sort(), [
-      '{tg}:accounts',
-      '{tg}:caps',
-      '{tg}:orphans',
-      '{tg}:outbox',
-      '{tg}:outbox-time',
-      '{tg}:reservation-expiry',
-      '{tg}:reservations',
-      '{tg}:revoked',
-      '{tg}:revoked-until',
-      '{tg}:whole',
+      '{tallygate}:accounts',
+      '{tallygate}:caps',
+      '{tallygate}:orphans',
+      '{tallygate}:outbox',
+      '{tallygate}:outbox-time',
+      '{tallygate}:reservation-expiry',
+      '{tallygate}:reservations',
+      '{tallygate}:revoked',
+      '{tallygate}:revoked-until',
+      '{tallygate}:whole',
     ]);
     const page = readFileSync(join(ROOT, 'infra/store-keys.md'), 'utf8');
     for (const key of keys) {
