@@ -1,6 +1,7 @@
 // One recurring job: a queue of its own, whose concurrency over all instances is one, so that a slow
 // job never overlaps itself; a scheduler that makes one BullMQ job per tick; a worker that runs them.
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Job as BullMqRun, isNotConnectionError, Queue, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -81,8 +82,8 @@ export function openBullMqJob(first: Job, deps: BullMqJobDeps): BullMqJob {
   });
   const complain = (err: Error) => {
     // Outages are told once, where the connection is.
-    if (isNotConnectionError(err) && !('syscall' in err))
-      log.warn('a job queue has trouble', { job: name, err });
+    const isOutage = !isNotConnectionError(err) || 'syscall' in err;
+    if (!isOutage) log.warn('a job queue has trouble', { job: name, err });
   };
   queue.on('error', complain);
   worker.on('error', complain);
@@ -124,7 +125,9 @@ export function openBullMqJob(first: Job, deps: BullMqJobDeps): BullMqJob {
 
   async function request(ask: Ask): Promise<void> {
     const { activeId } = await ask(runs.read);
-    const id = activeId ?? (await ask(() => queue.add('now', {}))).id ?? '';
+    // Not a number of Redis's: it counts anew when it lost its memory.
+    const id = activeId ?? randomUUID();
+    if (activeId === null) await ask(() => queue.add('now', {}, { jobId: id }));
     for (;;) {
       if (latest?.id === id) return latest.end;
       const found = await ask(() => queue.getJob(id));

@@ -33,7 +33,10 @@ describeOnRedis((redis) => {
     const log = createMemoryLog();
     // Longer than the test: what brings the jobs back is the connection, not the refresh.
     const options = { ...redis.freshOptions(), log, refreshMs: 600_000 };
-    const ticks = createInbox<string>();
+    const waiting = new Set<() => void>();
+    const tick = async () => {
+      for (const count of waiting) count();
+    };
     const ended = createInbox<number>();
     const inWork = [0, 0];
     const atOnce = [0, 0];
@@ -43,14 +46,13 @@ describeOnRedis((redis) => {
       inWork[mine] = (inWork[mine] ?? 0) + 1;
       atOnce[mine] = Math.max(atOnce[mine] ?? 0, inWork[mine]);
       const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve));
-      await Promise.race([ticks.has(ticks.items.length + 3), stopped]);
+      await Promise.race([threeTicks(waiting), stopped]);
       inWork[mine] -= 1;
       ended.put(mine);
     };
     for (let nth = 0; nth < 2; nth += 1) {
       const jobs = await open(options);
-      const run = async () => ticks.put('tick');
-      await jobs.schedule({ name: 'fast', everySeconds: TICK_SECONDS, run });
+      await jobs.schedule({ name: 'fast', everySeconds: TICK_SECONDS, run: tick });
       await jobs.schedule({ name: 'slow', everySeconds: TICK_SECONDS, run: slow });
     }
     await ended.has(3);
@@ -76,6 +78,25 @@ describeOnRedis((redis) => {
     await flush(options.url);
     const before = runs.items.length;
     await runs.has(before + 3);
+  });
+
+  it('runs again what is asked for when Redis forgot what it ran, and counts anew', async () => {
+    const options = redis.freshOptions();
+    const jobs = await open(options);
+    let runs = 0;
+    const rare = {
+      name: 'rare',
+      everySeconds: NEVER_SECONDS,
+      run: async () => {
+        runs += 1;
+      },
+    };
+    await jobs.schedule(rare);
+    await jobs.runNow('rare');
+    await flush(options.url);
+    await jobs.schedule(rare);
+    await jobs.runNow('rare');
+    assert.equal(runs, 2);
   });
 
   it('tells a run to stop whose lock was lost with the memory of Redis', async () => {
@@ -213,6 +234,16 @@ describeOnRedis((redis) => {
     });
   }
 });
+
+function threeTicks(waiting: Set<() => void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let left = 3;
+  waiting.add(() => {
+    left -= 1;
+    if (left === 0) resolve();
+  });
+  return promise;
+}
 
 async function allow(url: string, username: string, password: string): Promise<void> {
   const redis = new Redis(url);
