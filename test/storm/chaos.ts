@@ -1,8 +1,9 @@
 // What breaks, and when. Any number of our own processes may be down at once. Of the two copies of an
 // unledgered event (outbox in Redis, message in Pub/Sub) only one may be destroyed until the system
-// has healed: a second loss waits until everything answered before the first is in the ledger. And
-// while a Redis without a memory has not healed, no data plane is killed or frozen: what it has in
-// hand then exists nowhere else.
+// has healed: a second loss waits until everything answered before the first is in the ledger. A data
+// plane that is killed before it published takes the second copy with it, so the same holds for the two:
+// while a Redis without a memory has not healed no data plane is killed or frozen, and while what a
+// killed data plane answered is not in the ledger Redis keeps its memory.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PlaneProcess } from '../support/plane-process.ts';
@@ -29,6 +30,8 @@ interface ChaosOptions {
 
 /** Then whoever waits for quiet says what is missing. */
 const HEALED_WITHIN_MS = 30_000;
+/** Redis is not lost this time when a killed data plane's usage is still on its way after that. */
+const HEALED_BEFORE_A_LOSS_MS = 500;
 
 export function startChaos(options: ChaosOptions): Chaos {
   const { world, random, isHealed, mayLose } = options;
@@ -40,6 +43,7 @@ export function startChaos(options: ChaosOptions): Chaos {
   let isStopped = false;
   let redisWasLost = false;
   let isUnhealed: 'redis' | 'pubsub' | null = null;
+  let isDataPlaneUnhealed = false;
 
   /** Breaks something now, mends it after a while. */
   function breaking(what: string, mend: () => Promise<void>, afterMs: number): void {
@@ -60,6 +64,7 @@ export function startChaos(options: ChaosOptions): Chaos {
     const afterMs = random.between(50, 1_500);
     if (how === 'kill -9') {
       await plane.kill();
+      if (plane.plane === 'data') isDataPlaneUnhealed = true;
       breaking(`${how} ${plane.name}`, () => plane.start(), afterMs);
     } else if (how === 'freeze') {
       plane.signal('SIGSTOP');
@@ -73,20 +78,29 @@ export function startChaos(options: ChaosOptions): Chaos {
 
   async function lose(which: 'redis' | 'pubsub'): Promise<void> {
     if (!mayLose || isUnhealed !== null) return;
+    if (which === 'redis' && isDataPlaneUnhealed) {
+      if (!(await isHealedWithin(HEALED_BEFORE_A_LOSS_MS))) return;
+      isDataPlaneUnhealed = false;
+    }
     isUnhealed = which;
     if (which === 'redis') redisWasLost = true;
     await world[which].kill();
     const back = async (): Promise<void> => {
       await world[which].start();
-      const giveUpAtMs = performance.now() + HEALED_WITHIN_MS;
-      while (!(await isHealed().catch(() => false))) {
-        if (performance.now() > giveUpAtMs) return note(`NOT HEALED: ${which}`);
-        await pause(100);
-      }
+      if (!(await isHealedWithin(HEALED_WITHIN_MS))) return void note(`NOT HEALED: ${which}`);
       note(`healed: ${which}`);
       isUnhealed = null;
     };
     breaking(`${which} lost everything`, back, random.between(50, 1_000));
+  }
+
+  async function isHealedWithin(ms: number): Promise<boolean> {
+    const giveUpAtMs = performance.now() + ms;
+    while (!(await isHealed().catch(() => false))) {
+      if (performance.now() > giveUpAtMs) return false;
+      await pause(50);
+    }
+    return true;
   }
 
   async function breakLedger(): Promise<void> {

@@ -19,7 +19,7 @@ import * as records from './redis-records.ts';
 import { redisKeys, type ScriptName } from './redis-scripts.ts';
 
 export interface RedisQuotaStoreOptions extends RedisAddressOptions {
-  /** The hash tag of all keys; stores with different ones never meet. Default `tg`. */
+  /** The hash tag of all keys; stores with different ones never meet. Default `tallygate`. */
   readonly prefix?: string;
   /** What a call waits for Redis at most, milliseconds: 50 before a request, more behind it. */
   readonly timeoutMs: number;
