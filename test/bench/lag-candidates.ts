@@ -18,6 +18,9 @@ import { findRedis, startRedis } from '../support/servers/redis.ts';
 import { temporaryDatabase } from '../support/sqlite-instance.ts';
 import { FIRESTORE, type LedgerCandidate, POSTGRES, SQLITE } from './ledger-candidates.ts';
 
+// The library looks for Google's metadata server otherwise, and the first call waits for it.
+process.env['METADATA_SERVER_DETECTION'] = 'none';
+
 export interface LagParts {
   readonly quota: QuotaStore;
   readonly bus: UsageBus;
