@@ -3,7 +3,7 @@
 // again every completed request is in the ledger once, nothing is in it twice, and the quota store
 // agrees with the ledger to the micro-dollar.
 //
-// TALLYGATE_STORM_SEEDS=500 runs more of them, TALLYGATE_SEED=… one again.
+// TALLYGATE_STORM_SEEDS=500 (or 21-500) runs more of them, TALLYGATE_SEED=… one again.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -116,6 +116,7 @@ function assertCapHeld(events: Awaited<ReturnType<Books['events']>>, sub: string
 function seeds(): number[] {
   const one = process.env['TALLYGATE_SEED'];
   if (one !== undefined) return [Number(one)];
-  const count = Number(process.env['TALLYGATE_STORM_SEEDS'] ?? 20);
-  return Array.from({ length: count }, (_, nth) => nth + 1);
+  const range = (process.env['TALLYGATE_STORM_SEEDS'] ?? '20').split('-').map(Number);
+  const [first = 1, last = first] = range.length === 1 ? [1, ...range] : range;
+  return Array.from({ length: last - first + 1 }, (_, nth) => first + nth);
 }
