@@ -39,6 +39,7 @@ telemetry: { forward_to: [{ url: "${collector.url}", logs: true }] }
   }),
 );
 const url = stack.publicUrl;
+const ledgerAt = 'url' in stack.ledger ? stack.ledger.url : stack.ledger.host;
 console.log(`
 Two planes are up on Redis, Pub/Sub and ${ledger}; clients talk to ${url}.
 
@@ -47,5 +48,7 @@ Two planes are up on Redis, Pub/Sub and ${ledger}; clients talk to ${url}.
   claude -p "hello"
   curl -s ${url}/v1/organizations/spend_limits/effective -H 'x-api-key: ${ADMIN_KEY}'
   curl -s ${url}/readyz
+
+Inside: ${stack.redis.url}, Pub/Sub at ${stack.pubsub.host}, the ledger at ${ledgerAt}
 `);
 await stopped;
