@@ -30,7 +30,12 @@ export async function openBooks(world: World): Promise<Books> {
   });
 
   async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[]) {
-    const client = new pg.Client({ connectionString: world.ledger.url });
+    const client = new pg.Client({
+      connectionString: world.ledger.url,
+      ...{ connectionTimeoutMillis: 3_000, query_timeout: 3_000 },
+    });
+    // The server may be killed under it.
+    client.on('error', () => {});
     await client.connect();
     try {
       return (await client.query<Row>(sql, values)).rows;

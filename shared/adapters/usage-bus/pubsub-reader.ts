@@ -149,7 +149,9 @@ function openStreams(pubsub: PubSub, name: string, options: ReaderOptions): Subs
   const count = Math.min(Math.max(wanted, 1), STREAMS_MAX);
   // Built anew for each: the library writes into it.
   const streamOptions = (): SubscriptionOptions => ({
+    // Both: left to itself the library raises it to what the slowest handlers took.
     minAckDeadline: Duration.from({ seconds: tuning.ackDeadlineSeconds }),
+    maxAckDeadline: Duration.from({ seconds: tuning.ackDeadlineSeconds }),
     maxExtensionTime: LEASE_MAX,
     batching: {
       maxMessages: ACKS_MAX,
