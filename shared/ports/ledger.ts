@@ -39,8 +39,9 @@ export interface DailyRollup {
 }
 
 /**
- * The book of record. `record` is atomic per call and exact under concurrent writers and repeated
- * batches: an event id counts once, whatever is redelivered. Counters never shrink by retention.
+ * The book of record. `record` is atomic per call (per 400 events in Firestore: a call that fails is
+ * repeated as a whole) and exact under concurrent writers and repeated batches: an event id counts
+ * once, whatever is redelivered. Counters never shrink by retention.
  */
 export interface Ledger extends AsyncDisposable {
   record(events: readonly UsageEvent[]): Promise<RecordResult>;

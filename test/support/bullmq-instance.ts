@@ -4,7 +4,7 @@
 import { after, before, describe } from 'node:test';
 import { type BullMqJobsOptions, openBullMqJobs } from '#shared/adapters/job-runner/bullmq.ts';
 import type { JobRunner } from '#shared/ports/job-runner.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, instanceOf } from './instance.ts';
 import { createMemoryLog } from './log.ts';
 import { skipUnless } from './needed.ts';
 import { findRedis, type RedisServer, startRedis } from './servers/redis.ts';
@@ -45,26 +45,7 @@ export function describeOnRedis(define: (redis: TestRedis) => void): void {
 
 export async function openBullMqInstance(redis: TestRedis): Promise<Instance<JobRunner>> {
   const options = redis.freshOptions();
-  let open: JobRunner[] = [];
-  const another = async () => {
-    const jobs = await openBullMqJobs(options);
-    open.push(jobs);
-    return jobs;
-  };
-  const closeAll = async () => {
-    for (const jobs of open) await jobs[Symbol.asyncDispose]();
-    open = [];
-  };
-  return {
-    port: await another(),
-    another,
-    async reopen() {
-      await closeAll();
-      return another();
-    },
-    opener: openerOf(options),
-    [Symbol.asyncDispose]: closeAll,
-  };
+  return instanceOf(openerOf(options), () => openBullMqJobs(options));
 }
 
 export function openerOf({ url, prefix }: BullMqJobsOptions): Instance<JobRunner>['opener'] {

@@ -12,7 +12,7 @@ import { openFirestoreLedger } from '#shared/adapters/ledger/firestore.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, instanceOf } from './instance.ts';
 import { skipUnless } from './needed.ts';
 import {
   type EmulatorServer,
@@ -58,27 +58,10 @@ export async function openFirestoreInstance<Port extends AsyncDisposable>(
   childExport: string,
 ): Promise<Instance<Port>> {
   const place = newPlace(host);
-  let open: AsyncDisposable[] = [];
-  const another = async () => {
-    const database = openDatabaseAt(place);
-    const port = openPort(database);
-    open.push(database, port);
-    return port;
-  };
-  const closeAll = async () => {
-    for (const handle of open.reverse()) await handle[Symbol.asyncDispose]();
-    open = [];
-  };
-  return {
-    port: await another(),
-    another,
-    async reopen() {
-      await closeAll();
-      return another();
-    },
-    opener: { module: import.meta.url, export: childExport, argument: JSON.stringify(place) },
-    [Symbol.asyncDispose]: closeAll,
-  };
+  return instanceOf(
+    { module: import.meta.url, export: childExport, argument: JSON.stringify(place) },
+    async (opened) => openPort(opened.use(openDatabaseAt(place))),
+  );
 }
 
 export async function openLedgerAt(place: string): Promise<Ledger> {

@@ -17,3 +17,27 @@ export interface Opener {
   readonly export: string;
   readonly argument: string;
 }
+
+/** `open` leaves what has to be closed after the port on the stack. */
+export async function instanceOf<Port extends AsyncDisposable>(
+  opener: Opener,
+  open: (opened: AsyncDisposableStack) => Promise<Port>,
+): Promise<Instance<Port>> {
+  let opened = new AsyncDisposableStack();
+  const another = async () => opened.use(await open(opened));
+  const closeAll = async () => {
+    const closing = opened;
+    opened = new AsyncDisposableStack();
+    await closing.disposeAsync();
+  };
+  return {
+    port: await another(),
+    another,
+    async reopen() {
+      await closeAll();
+      return another();
+    },
+    opener,
+    [Symbol.asyncDispose]: closeAll,
+  };
+}

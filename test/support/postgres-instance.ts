@@ -14,7 +14,7 @@ import type { SqlDatabase } from '#shared/adapters/sql/sql-database.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, instanceOf } from './instance.ts';
 import { skipUnless } from './needed.ts';
 import { findPostgres, type PostgresServer, startPostgres } from './servers/postgres.ts';
 
@@ -104,27 +104,10 @@ async function openInstance<Port extends AsyncDisposable>(
   openPort: (database: SqlDatabase) => Port,
   childExport: string,
 ): Promise<Instance<Port>> {
-  let open: AsyncDisposable[] = [];
-  const another = async () => {
-    const database = await databaseAt(url);
-    const port = openPort(database);
-    open.push(database, port);
-    return port;
-  };
-  const closeAll = async () => {
-    for (const handle of open.reverse()) await handle[Symbol.asyncDispose]();
-    open = [];
-  };
-  return {
-    port: await another(),
-    another,
-    async reopen() {
-      await closeAll();
-      return another();
-    },
-    opener: { module: import.meta.url, export: childExport, argument: url },
-    [Symbol.asyncDispose]: closeAll,
-  };
+  return instanceOf(
+    { module: import.meta.url, export: childExport, argument: url },
+    async (opened) => openPort(opened.use(await databaseAt(url))),
+  );
 }
 
 async function query(url: string, sql: string): Promise<unknown[]> {

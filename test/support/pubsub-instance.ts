@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { openPubSubBus, type PubSubBusOptions } from '#shared/adapters/usage-bus/pubsub.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import { createTestClock } from './clock.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, instanceOf } from './instance.ts';
 import { createMemoryLog } from './log.ts';
 
 // The library looks for Google's metadata server otherwise, and the first call waits for it.
@@ -54,30 +54,10 @@ export async function openPubSubInstance(
   options: Partial<PubSubBusOptions> = {},
 ): Promise<Instance<UsageBus>> {
   const prefix = newPrefix();
-  let open: UsageBus[] = [];
-  const another = async () => {
-    const bus = await openTestBus(host, prefix, options);
-    open.push(bus);
-    return bus;
-  };
-  const closeAll = async () => {
-    for (const bus of open.reverse()) await bus[Symbol.asyncDispose]();
-    open = [];
-  };
-  return {
-    port: await another(),
-    another,
-    async reopen() {
-      await closeAll();
-      return another();
-    },
-    opener: {
-      module: import.meta.url,
-      export: 'openBusAt',
-      argument: JSON.stringify({ host, prefix }),
-    },
-    [Symbol.asyncDispose]: closeAll,
-  };
+  const argument = JSON.stringify({ host, prefix });
+  return instanceOf({ module: import.meta.url, export: 'openBusAt', argument }, () =>
+    openTestBus(host, prefix, options),
+  );
 }
 
 export async function openBusAt(argument: string): Promise<UsageBus> {

@@ -14,7 +14,7 @@ import type { GrantStore } from '#shared/ports/grant-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import { createTestClock } from './clock.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, instanceOf } from './instance.ts';
 
 export interface TemporaryFile extends Disposable {
   readonly path: string;
@@ -35,27 +35,14 @@ export async function openSqliteInstance<Port extends AsyncDisposable>(
   childExport: string,
 ): Promise<Instance<Port>> {
   const file = temporaryDatabase();
-  let open: AsyncDisposable[] = [];
-  const another = async () => {
-    const database = await openSqliteDatabase(file.path);
-    const port = await openPort(database);
-    open.push(database, port);
-    return port;
-  };
-  const closeAll = async () => {
-    for (const handle of open.reverse()) await handle[Symbol.asyncDispose]();
-    open = [];
-  };
+  const instance = await instanceOf(
+    { module: import.meta.url, export: childExport, argument: file.path },
+    async (opened) => openPort(opened.use(await openSqliteDatabase(file.path))),
+  );
   return {
-    port: await another(),
-    another,
-    async reopen() {
-      await closeAll();
-      return another();
-    },
-    opener: { module: import.meta.url, export: childExport, argument: file.path },
+    ...instance,
     async [Symbol.asyncDispose]() {
-      await closeAll();
+      await instance[Symbol.asyncDispose]();
       file[Symbol.dispose]();
     },
   };
