@@ -20,7 +20,7 @@ const USAGE = `Tallygate ${VERSION}
   npm start -- --config gateway.yaml    the gateway that the file describes
     [--plane data | control | all]      one half of it; default: all
   npm start -- config check FILE        tells every fault of a file, starts nothing
-  npm start -- store ddl                the tables of PostgreSQL, for a role that may make them
+  npm start --silent -- store ddl       the tables of PostgreSQL, for a role that may make them
 
 Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
 TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DDL_COMMAND, renderDdl } from '#shared/adapters/sql/ddl.ts';
 import { ROOT, startDemo } from '../support/demo.ts';
 import { signIn } from '../support/device-sign-in.ts';
 import { createGatewayHome, gatewayYaml, startCommand } from '../support/gateway.ts';
@@ -75,4 +76,10 @@ test('an older Node is told the mend before it meets syntax that it cannot read'
   assert.equal(status, 1);
   assert.match(stderr, /^Tallygate needs Node 26, and this is Node 20\.20\.2\.\n/);
   assert.match(stderr, /npm ci && npm start/);
+});
+
+test('the command that PostgreSQL’s error names prints the tables and nothing else', () => {
+  const [npm = '', ...args] = DDL_COMMAND.split(' ');
+  const { status, stdout } = spawnSync(npm, args, { cwd: ROOT, encoding: 'utf8' });
+  assert.deepEqual([status, stdout], [0, renderDdl('postgres')]);
 });

@@ -3,7 +3,7 @@
 import { appliedSteps, CREATE_MIGRATION_TABLE, type Dialect } from './migrations.ts';
 
 /** What prints `renderDdl('postgres')`; the composition root answers it. */
-export const DDL_COMMAND = 'npm start -- store ddl';
+export const DDL_COMMAND = 'npm start --silent -- store ddl';
 
 /**
  * All tables, and the names that tell `migrate` that they are there. PostgreSQL's text may be run
