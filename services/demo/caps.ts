@@ -15,7 +15,8 @@ export async function seedDemoCaps(admin: AdminStore, clock: Clock): Promise<str
     for (const { scope, amount } of CAPS) {
       const by = { actor: 'admin-key:demo', reason: 'demo profile', atMs: clock.now() };
       const id = `spl_${randomBytes(16).toString('hex')}`;
-      await admin.upsertCap({ id, scope, period: 'daily', amount }, by);
+      const change = () => ({ amount, pooledBudget: null });
+      await admin.upsertCap({ id, scope, period: 'daily', model: null, change }, by);
     }
   }
   return isSeeded(await admin.caps())

@@ -14,9 +14,14 @@ function resolved(
 ): MicroUsd | null | 'none' {
   const caps = rows.map(([scope, amount], i): Cap => {
     const amountMicroUsd = amount === null ? null : microUsd(amount);
-    return { id: `c${i}`, scope, period: 'monthly', amountMicroUsd };
+    return { id: `c${i}`, scope, period: 'monthly', model: null, amountMicroUsd };
   });
-  const cap = resolveCap(indexCaps({ version: 1, caps }), { sub: 'dana', groups }, 'monthly', mode);
+  const cap = resolveCap(
+    indexCaps({ version: 1, caps, budgets: [] }),
+    { sub: 'dana', groups },
+    'monthly',
+    mode,
+  );
   return cap === null ? 'none' : cap.amountMicroUsd;
 }
 

@@ -14,6 +14,12 @@ export interface Limit {
   readonly capMicroUsd: MicroUsd;
 }
 
+/** A budget of one group, with its limits of one or more periods. */
+export interface Pool {
+  readonly account: AccountId;
+  readonly limits: readonly Limit[];
+}
+
 /** A limit and where the account stands against it, before the request that asks. */
 export interface Standing {
   readonly limit: Limit;
@@ -38,6 +44,11 @@ export interface AdmitRequest {
   /** The accounts that the reservation and later the charge go to. */
   readonly accounts: readonly AccountId[];
   readonly limits: readonly Limit[];
+  /**
+   * Budgets of which one takes the charge, ascending by account: the one with most left, among equals
+   * the first. Its account is reserved and charged beside `accounts`. None: no group has a budget.
+   */
+  readonly pools: readonly Pool[];
   /** 0 where `enforcement.reservation` is `none`: still tracked, so that a death is noticed. */
   readonly reserveMicroUsd: MicroUsd;
   readonly reserveUntilMs: number;
@@ -47,8 +58,17 @@ export interface AdmitRequest {
 
 /** A denial is an answer, not an error. */
 export type Admission =
-  | { readonly outcome: 'admitted'; readonly standings: readonly Standing[] }
-  /** Some `spent >= cap`. `breached` has those. */
+  | {
+      readonly outcome: 'admitted';
+      /** Of `limits`, then of the pool that takes the charge. */
+      readonly standings: readonly Standing[];
+      /** The pool that was chosen. */
+      readonly pool: AccountId | null;
+    }
+  /**
+   * Some `spent >= cap`. `breached` has those of `limits`; only where none of these is, and every pool
+   * is spent, those of the pool that is the least overspent.
+   */
   | {
       readonly outcome: 'blocked';
       readonly standings: readonly Standing[];
@@ -130,4 +150,4 @@ export interface Correction {
   readonly sequence: number;
 }
 
-export const EMPTY_CAPS: CapTable = { version: 0, caps: [] };
+export const EMPTY_CAPS: CapTable = { version: 0, caps: [], budgets: [] };

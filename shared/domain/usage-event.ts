@@ -1,3 +1,4 @@
+import type { AccountId } from './account.ts';
 import type { MicroUsd } from './money.ts';
 import type { Usage } from './usage.ts';
 
@@ -18,6 +19,8 @@ export interface UsageEvent {
   readonly email: string | null;
   readonly name: string | null;
   readonly groups: readonly string[];
+  /** What it is charged to: the person, and the budgets and model caps that held when it was admitted. */
+  readonly accounts: readonly AccountId[];
   readonly billingGroup: string | null;
   readonly sessionId: string | null;
   readonly agentId: string | null;

@@ -2,12 +2,17 @@
 // that this version does not know is dropped by a reader and never refused.
 
 import { z } from 'zod';
+import { type AccountId, userAccount } from '#shared/domain/account.ts';
 import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 
 /** More tokens than any model reads or writes: what passes this is a fault, not a count. */
 const COUNT_MAX = 1_000_000_000;
+
+/** A person, the models, their group's budget and the organization's are no more. */
+const ACCOUNTS_MAX = 16;
+const isAccount = /^(?:user:.|pool:.|model:[^:]+:user:.|organization$)/s;
 
 const count = z.int().min(0).max(COUNT_MAX);
 const millis = z.int().min(0);
@@ -26,6 +31,10 @@ const usage = z.object({
   speed: z.enum(['standard', 'fast']),
 });
 
+const accountId = z.custom<AccountId>(
+  (value) => typeof value === 'string' && isAccount.test(value),
+);
+
 const usageEvent = z.object({
   version: z.literal(1),
   id: z.uuid(),
@@ -34,6 +43,8 @@ const usageEvent = z.object({
   email: nullableText,
   name: nullableText,
   groups: z.array(text).readonly(),
+  /** Events of before there were budgets have none: they were charged to the person. */
+  accounts: z.array(accountId).min(1).max(ACCOUNTS_MAX).readonly().optional(),
   billingGroup: nullableText,
   sessionId: nullableText,
   agentId: nullableText,
@@ -75,7 +86,9 @@ export function decodeUsageEvent(data: string | Uint8Array): UsageEvent {
     throw new AppError('invalid_request', 'not a usage.v1 event: not JSON', { cause });
   }
   const checked = usageEvent.safeParse(value);
-  if (checked.success) return checked.data;
+  if (checked.success) {
+    return { ...checked.data, accounts: checked.data.accounts ?? [userAccount(checked.data.sub)] };
+  }
   throw new AppError('invalid_request', `not a usage.v1 event: ${faults(checked.error)}`);
 }
 

@@ -8,11 +8,22 @@ export interface SpendLimit {
   readonly id: string;
   readonly scope: CapScope;
   readonly period: Period;
+  /** A family or a model that it is for; null: all. */
+  readonly model: string | null;
   /** Whole cents as a canonical decimal string ("7", never "007"); null: unlimited. */
   readonly amount: string | null;
   readonly currency: 'USD';
+  /** The budget that the scope's members share; null: none was ever set. */
+  readonly pooledBudget: PooledBudget | null;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+}
+
+export interface PooledBudget {
+  /** Whole cents, as `SpendLimit.amount`. */
+  readonly amount: string;
+  /** Neither counts nor blocks. */
+  readonly paused: boolean;
 }
 
 export interface AuditRow {
@@ -21,8 +32,8 @@ export interface AuditRow {
   readonly atMs: number;
   /** `admin-key:<id>` or `oidc:<sub>`. */
   readonly actor: string;
-  readonly action: 'upsert' | 'delete';
-  /** The id of the spend limit. */
+  readonly action: 'upsert' | 'delete' | 'erase';
+  /** The id of the spend limit; of an erasure, the pseudonym. */
   readonly target: string;
   readonly reason: string | null;
   readonly before: SpendLimit | null;
@@ -36,12 +47,19 @@ export interface Actor {
 }
 
 export interface CapUpsert {
-  /** Used when the scope and period have no row yet. */
+  /** Used when the scope, period and model have no row yet. */
   readonly id: string;
   readonly scope: CapScope;
   readonly period: Period;
-  readonly amount: string | null;
+  readonly model: string | null;
+  /**
+   * What the row is to say, given what it says. Pure: it may be called more than once. What it throws
+   * is thrown, and nothing is written.
+   */
+  readonly change: (before: SpendLimit | null) => CapAmounts;
 }
+
+export type CapAmounts = Pick<SpendLimit, 'amount' | 'pooledBudget'>;
 
 /** Someone who was seen: as their last session said. */
 export interface Person {
@@ -52,9 +70,18 @@ export interface Person {
   readonly lastSeenMs: number;
 }
 
+/** A threshold of a cap or a budget that was reached in a period. */
+export interface Alert {
+  /** One per limit, account, bucket and threshold: raised again it is the same. */
+  readonly id: string;
+  readonly atMs: number;
+  /** The alert as it is told (`alert.v1`), JSON. */
+  readonly body: string;
+}
+
 /** Caps, their audit trail and the directory of people last seen. Same database as the ledger. */
 export interface AdminStore extends AsyncDisposable {
-  /** Upserts by (scope, period) and writes the audit row in the same transaction. */
+  /** Upserts by (scope, period, model) and writes the audit row in the same transaction. */
   upsertCap(cap: CapUpsert, by: Actor): Promise<{ before: SpendLimit | null; after: SpendLimit }>;
   /** Null: no such limit; then nothing is written. */
   deleteCap(id: string, by: Actor): Promise<SpendLimit | null>;
@@ -70,6 +97,18 @@ export interface AdminStore extends AsyncDisposable {
   person(sub: string): Promise<Person | null>;
   /** Ascending by sub. */
   people(after: string | null, limit: number): Promise<Page<Person>>;
-  /** Drops audit rows and people older than the given instants. Returns how many rows went. */
+  /** Ascending by sub. Without regard to case; most often one or none. */
+  peopleByEmail(email: string): Promise<Person[]>;
+  /** Writes down the alerts that are new, as not yet sent. Returns those. */
+  raiseAlerts(alerts: readonly Alert[]): Promise<Alert[]>;
+  /** Not yet sent, oldest first. */
+  unsentAlerts(limit: number): Promise<Alert[]>;
+  markAlertsSent(ids: readonly string[]): Promise<void>;
+  /**
+   * Forgets a person: their row in the directory is deleted, their own caps and the audit trail name
+   * the pseudonym instead. Writes an audit row. Safe to repeat. Returns how many rows it changed.
+   */
+  erase(sub: string, pseudonym: string, by: Actor): Promise<number>;
+  /** Drops audit rows (and alerts), and people, older than the given instants. Returns how many rows went. */
   prune(before: { auditMs: number; peopleMs: number }): Promise<number>;
 }

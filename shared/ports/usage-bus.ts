@@ -1,5 +1,5 @@
 /** What travels: the name is also the topic. */
-export type Topic = 'usage.v1' | 'telemetry.v1';
+export type Topic = 'usage.v1' | 'telemetry.v1' | 'alert.v1';
 
 export interface Message {
   /** Chosen by the publisher; a redelivery carries the same. */

@@ -65,6 +65,7 @@ function admitWith(
     capsVersion: table.version,
     accounts: [account],
     limits,
+    pools: [],
     reserveMicroUsd: microUsd(0),
     reserveUntilMs: nowMs + 60_000,
     draft: '{}',

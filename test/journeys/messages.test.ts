@@ -269,7 +269,7 @@ describe('a capped person', () => {
     await (await world.gateway.ask(PROMPT)).text();
     await world.gateway.settled();
     const caps = [userCap(TEST_PRINCIPAL.sub, cents(0), 'daily')];
-    await world.gateway.quota.publishCaps({ version: 2, caps });
+    await world.gateway.quota.publishCaps({ version: 2, caps, budgets: [] });
     assert.equal((await errorOf(await world.gateway.ask(PROMPT))).message, 'spend limit reached');
   });
 });

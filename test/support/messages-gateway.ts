@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
 import { openFileSpool } from '#shared/adapters/usage-spool/file.ts';
 import { createSecret } from '#shared/config/secret.ts';
-import type { Cap } from '#shared/domain/cap.ts';
+import type { Budget, Cap } from '#shared/domain/cap.ts';
 import { createCatalogue } from '#shared/domain/catalogue.ts';
 import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
@@ -27,6 +27,7 @@ export interface MessagesGatewayOptions {
   readonly upstreams: readonly Upstream[];
   readonly settings?: Partial<MessagesSettings>;
   readonly caps?: readonly Cap[];
+  readonly budgets?: readonly Budget[];
   readonly mayUse?: (model: string) => boolean;
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
@@ -83,7 +84,8 @@ export async function openMessagesGateway(
   const log = createMemoryLog();
   const store = await wholeStore(openMemoryQuotaStore({ clock }));
   const quota = options.quota?.(store) ?? store;
-  if (options.caps !== undefined) await store.publishCaps({ version: 1, caps: options.caps });
+  if (options.caps !== undefined)
+    await store.publishCaps({ version: 1, caps: options.caps, budgets: options.budgets ?? [] });
   const events: UsageEvent[] = [];
   const unread: UsageEvent[] = [];
   const waiting: ((event: UsageEvent) => void)[] = [];

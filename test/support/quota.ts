@@ -3,7 +3,7 @@ import { userAccount } from '#shared/domain/account.ts';
 import type { Cap } from '#shared/domain/cap.ts';
 import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
 import type { Period } from '#shared/domain/period.ts';
-import type { AdmitRequest, Limit, SettleRequest } from '#shared/domain/quota.ts';
+import type { AdmitRequest, Limit, Pool, SettleRequest } from '#shared/domain/quota.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 
 /** The store, told that it knows everything it must. */
@@ -32,6 +32,7 @@ export interface AdmitSketch {
   readonly sub: string;
   readonly nowMs: number;
   readonly limits?: readonly Limit[];
+  readonly pools?: readonly Pool[];
   readonly id?: string;
   readonly reserve?: MicroUsd;
   readonly capsVersion?: number;
@@ -48,6 +49,7 @@ export function admitRequest(sketch: AdmitSketch): AdmitRequest {
     capsVersion: sketch.capsVersion ?? 0,
     accounts: [userAccount(sub)],
     limits: sketch.limits ?? [],
+    pools: sketch.pools ?? [],
     reserveMicroUsd: sketch.reserve ?? CENT,
     reserveUntilMs: nowMs + 60_000,
     draft: '{"draft":true}',
@@ -70,5 +72,11 @@ export function settleRequest(
 }
 
 export function userCap(sub: string, amountMicroUsd: MicroUsd | null, period: Period): Cap {
-  return { id: `cap-${sub}`, scope: { type: 'user', userId: sub }, period, amountMicroUsd };
+  return {
+    id: `cap-${sub}`,
+    scope: { type: 'user', userId: sub },
+    period,
+    model: null,
+    amountMicroUsd,
+  };
 }

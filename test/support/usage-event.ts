@@ -1,3 +1,4 @@
+import { userAccount } from '#shared/domain/account.ts';
 import { microUsd } from '#shared/domain/money.ts';
 import { NO_USAGE, type Usage } from '#shared/domain/usage.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
@@ -22,6 +23,7 @@ export function usageEvent(overrides: UsageEventOverrides = {}): UsageEvent {
     email: 'ada@example.com',
     name: 'Ada Lovelace',
     groups: ['engineering'],
+    accounts: [userAccount(rest.sub ?? 'ada')],
     billingGroup: 'engineering',
     sessionId: 'session-1',
     agentId: null,

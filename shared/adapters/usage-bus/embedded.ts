@@ -38,7 +38,11 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Usag
   const database = options.database ?? (await openSqliteDatabase(options.path));
   const gate = createGate('the usage bus');
   const subscriptions = new Map<EmbeddedSubscription, Topic>();
-  const claimed: Record<Topic, Set<string>> = { 'usage.v1': new Set(), 'telemetry.v1': new Set() };
+  const claimed: Record<Topic, Set<string>> = {
+    'usage.v1': new Set(),
+    'telemetry.v1': new Set(),
+    'alert.v1': new Set(),
+  };
 
   const wake = (topics: ReadonlySet<Topic>) => {
     for (const [subscription, topic] of subscriptions) if (topics.has(topic)) subscription.wake();
