@@ -57,7 +57,7 @@ async function open(
   const { clock, log, plane, env } = options;
   const { config } = loaded;
   const reload: Reload = opened.use(
-    openReload(options, loaded, {
+    await openReload(options, loaded, {
       snapshotOf: (next) => createSnapshot(next, clock, log),
       listenerOf: (snapshot) => build(snapshot),
     }),

@@ -12,7 +12,7 @@ import type { GatewayOptions } from './gateway-options.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface ReloadParts {
-  readonly snapshotOf: (config: GatewayConfig) => Snapshot;
+  readonly snapshotOf: (config: GatewayConfig) => Promise<Snapshot>;
   readonly listenerOf: (snapshot: Snapshot) => Promise<RequestListener>;
 }
 
@@ -28,24 +28,26 @@ export interface Reload extends AsyncDisposable {
 
 type Loaded = LoadResult & { ok: true };
 
-export function openReload(
+export async function openReload(
   options: GatewayOptions,
   booted: Loaded,
   { snapshotOf, listenerOf }: ReloadParts,
-): Reload {
+): Promise<Reload> {
   const { log, source } = options;
   const watching = new AsyncDisposableStack();
-  let snapshot = snapshotOf(booted.config);
+  let snapshot = await snapshotOf(booted.config);
   let listener: RequestListener | null = null;
   let faults: readonly Fault[] = [];
   let now = (): void => undefined;
+  /** One after the other: the last file is the one that holds. */
+  let taking = Promise.resolve();
   logLoaded(options, booted);
 
   async function takeOver(config: GatewayConfig): Promise<void> {
     for (const setting of restartNeeded(booted.config, config)) {
       log.warn('a changed setting takes effect at the next start only', { setting });
     }
-    const next = snapshotOf(config);
+    const next = await snapshotOf(config);
     listener = await listenerOf(next);
     snapshot = next;
     faults = [];
@@ -59,11 +61,12 @@ export function openReload(
       load: () => loadConfig(source, options),
       onChange: (config, { warnings, sha256 }) => {
         logLoaded(options, { warnings, sha256 });
-        takeOver(config).catch((caught: unknown) => {
-          log.error('the new configuration could not be taken over', {
-            err: AppError.from(caught),
+        taking = taking
+          .then(() => takeOver(config))
+          .catch((caught: unknown) => {
+            const err = AppError.from(caught);
+            log.error('the new configuration could not be taken over', { err });
           });
-        });
       },
       onFaults: (found) => {
         faults = found;

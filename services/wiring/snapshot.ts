@@ -7,12 +7,10 @@ import type { PolicyBook } from '#shared/domain/policy.ts';
 import { createPriceBook, type PriceBook } from '#shared/domain/pricing.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { MessagesSettings } from '../data-plane/messages-deps.ts';
-import { createAnthropicUpstream } from '../data-plane/upstreams/anthropic.ts';
 import type { Upstream } from '../data-plane/upstreams/upstream.ts';
-import { createVertexUpstream } from '../data-plane/upstreams/vertex.ts';
 import { policyBook } from './policy-book.ts';
 import { configuredModels } from './slices.ts';
-import { VERSION } from './version.ts';
+import { openUpstreams } from './upstreams.ts';
 
 export interface Snapshot {
   readonly config: GatewayConfig;
@@ -23,7 +21,11 @@ export interface Snapshot {
   readonly settings: MessagesSettings;
 }
 
-export function createSnapshot(config: GatewayConfig, clock: Clock, log: Log): Snapshot {
+export async function createSnapshot(
+  config: GatewayConfig,
+  clock: Clock,
+  log: Log,
+): Promise<Snapshot> {
   const catalogue = createCatalogue({
     models: configuredModels(config),
     autoIncludeBuiltinModels: config.auto_include_builtin_models,
@@ -33,12 +35,7 @@ export function createSnapshot(config: GatewayConfig, clock: Clock, log: Log): S
     catalogue,
     policies: policyBook(config, catalogue),
     priceBook: createPriceBook(config.pricing),
-    upstreams: config.upstreams.map((upstream) => {
-      const options = { version: VERSION, clock, log };
-      return upstream.provider === 'anthropic'
-        ? createAnthropicUpstream(upstream, options)
-        : createVertexUpstream(upstream, options);
-    }),
+    upstreams: await openUpstreams(config, clock, log),
     settings: messagesSettings(config),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { flag, listOf, mapOf, secretText, section, text, textLike, webUrl } from './field.ts';
+import { flag, listOf, mapOf, section, text, textLike } from './field.ts';
 import { createSecret, type Secret } from './secret.ts';
+import { common, credential } from './upstream-fields.ts';
 
 export type AnthropicAuth = {
   readonly kind: 'api_key' | 'oauth_token';
@@ -14,29 +15,6 @@ export type VertexAuth =
 
 const ANTHROPIC_AUTH = 'exactly one of api_key and oauth_token';
 const KEY_FILE = 'the path of a service account key file';
-const MODELS = 'a list of the only models to send here, named as clients send them';
-const GROUPS = 'a list of the only groups to serve from here';
-
-/** What goes into a header: a line break from a secret file would break the request. */
-const credential = () =>
-  secretText('a key without spaces or line breaks', 1, (value) => /^[\x21-\x7e]+$/.test(value));
-
-const common = {
-  /** Name in models[].upstream_model, pricing, metrics and log. Absent: the provider. */
-  name: text().optional(),
-  /** Where to send requests instead of the provider's own endpoint. */
-  base_url: webUrl().optional(),
-  /** Headers added to every request; values are secrets. Reserved names are refused. */
-  headers: mapOf(
-    secretText('a header value in one line', 1, (value) => /^[\t\x20-\x7e\x80-\xff]+$/.test(value)),
-    'a mapping from header names to values',
-  ).default({}),
-  /** The only models sent here, as clients name them. Absent: every model. */
-  models: listOf(text(), MODELS, 1).optional(),
-  /** The only groups served from here. Absent: everyone. */
-  groups: listOf(text('a group name that is not empty'), GROUPS, 1).optional(),
-};
-
 /** Anthropic's own API, or a proxy that speaks it. */
 const anthropic = section({
   provider: z.literal('anthropic'),
