@@ -4,7 +4,7 @@ import { builtinModel } from './builtin-models.ts';
 import type { EndpointClass } from './endpoint-class.ts';
 import { modelKey } from './model-key.ts';
 import { WEB_SEARCH_MICRO_USD } from './price-book.ts';
-import { bySpecificity, type PriceFacts, type PriceRow, rowFor } from './price-row.ts';
+import { bySpecificity, holdsAt, type PriceFacts, type PriceRow, rowFor } from './price-row.ts';
 
 /**
  * Replaces every rate of a model on one upstream, fast mode and regional premium included. What is
@@ -78,6 +78,23 @@ export function indexOverrides(
     }
     return null;
   };
+}
+
+/**
+ * What a client can be told, which knows one price per model: the rows that hold at an instant for
+ * prompts of any length, where a model has two (for an endpoint and for all) the fitting one last.
+ */
+export function simpleOverrides(
+  overrides: readonly PriceOverride[],
+  atMs: number,
+  endpointOf: (upstream: string) => EndpointClass,
+): PriceOverride[] {
+  return overrides
+    .filter(({ upstream, fromMs = null, untilMs = null, endpoint, abovePromptTokens }) => {
+      const isHere = endpoint === undefined || endpoint === endpointOf(upstream);
+      return isHere && abovePromptTokens === undefined && holdsAt({ fromMs, untilMs }, atMs);
+    })
+    .toSorted((a, b) => Number(a.endpoint !== undefined) - Number(b.endpoint !== undefined));
 }
 
 function overrideRow(override: PriceOverride): OverrideRow {
