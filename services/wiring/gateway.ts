@@ -134,6 +134,7 @@ function openControlBackground(
     ...stores,
     destinations: () => telemetryDestinations(current().config),
     windows: () => retentionWindows(current().config),
+    priceBook: () => current().priceBook,
     everySeconds: current().config.jobs.every_seconds,
     userAgent: `tallygate/${VERSION}`,
     clock,

@@ -9,8 +9,9 @@ import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { BatchResult, Message } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { createPriceCheck, type PriceCheckDeps } from './check-prices.ts';
 
-export interface UsageIngestDeps {
+export interface UsageIngestDeps extends PriceCheckDeps {
   readonly ledger: Ledger;
   readonly quota: QuotaStore;
   readonly admin: AdminStore;
@@ -20,9 +21,11 @@ export interface UsageIngestDeps {
 export type UsageIngest = (batch: readonly Message[]) => Promise<BatchResult>;
 
 export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
+  const checkPrices = createPriceCheck(deps);
   return async (batch) => {
     const { events, dead } = readBatch(batch, deps.log);
     const { recorded, duplicates } = await deps.ledger.record(events);
+    checkPrices(events.filter(({ id }) => recorded.includes(id)));
     const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
     const counted = duplicates.filter((id) => !uncounted.includes(id));
     await deps.quota.apply([...recorded, ...counted], uncounted);
