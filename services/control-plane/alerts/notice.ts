@@ -5,17 +5,13 @@
 // Cost of a batch: one read of the quota store; a write for those that are new alone. The table of
 // caps is read again when it is a second old.
 
-import type { AccountId } from '#shared/domain/account.ts';
 import { type CapIndex, type GroupLimitMode, indexCaps } from '#shared/domain/cap.ts';
 import type { Clock } from '#shared/domain/clock.ts';
-import { bucketsAt } from '#shared/domain/period.ts';
 import { UNKNOWN_ROW } from '#shared/domain/price-book.ts';
 import {
-  type LimitSpend,
   reachedThresholds,
   type WatchedLimit,
   watchedBudget,
-  watchedBudgets,
   watchedCaps,
 } from '#shared/domain/threshold.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
@@ -24,10 +20,11 @@ import type { AdminStore, Alert } from '#shared/ports/admin-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { spendNow, spendThen } from './limit-spend.ts';
+import { spendNow } from './limit-spend.ts';
 import { createRecently } from './recently.ts';
 import { renderThreshold, renderUnknownModel, type Spender } from './render-alert.ts';
 import { createTeller, type TellerDeps } from './teller.ts';
+import { type Watched, watchedOf, withSpender } from './watched.ts';
 
 export interface NoticeSettings {
   /** Whole percents. */
@@ -51,8 +48,6 @@ export interface Notice {
   /** The job: tells what was raised and not told, and looks at everybody's spend. */
   recheck(signal: AbortSignal): Promise<void>;
 }
-
-type Watched = LimitSpend & { readonly spender: Spender | null };
 
 const TABLE_AGE_MAX_MS = 1_000;
 const PEOPLE_PER_PAGE = 200;
@@ -137,58 +132,6 @@ export function createNotice(deps: NoticeDeps): Notice {
       }
     },
   };
-}
-
-/** The limits that a batch of events counted against, with what is spent of them. */
-async function watchedOf(
-  deps: NoticeDeps,
-  index: CapIndex,
-  events: readonly UsageEvent[],
-): Promise<Watched[]> {
-  const nowMs = deps.clock.now();
-  const current = bucketsAt(nowMs);
-  const { groupLimitMode } = deps.settings();
-  const now = new Map<string, WatchedLimit>();
-  const late = new Map<string, { readonly limit: WatchedLimit; readonly atMs: number }>();
-  const spenders = new Map<WatchedLimit, Spender>();
-  for (const event of events) {
-    const buckets = bucketsAt(event.timeMs);
-    for (const limit of limitsOf(index, event, groupLimitMode)) {
-      const { kind, period, account } = limit;
-      const key = JSON.stringify([kind, account, limit.id, buckets[period]]);
-      if (kind === 'cap') spenders.set(limit, event);
-      if (buckets[period] === current[period]) now.set(key, limit);
-      else late.set(key, { limit, atMs: event.timeMs });
-    }
-  }
-  const spent = await spendNow(deps.quota, [...now.values()], nowMs);
-  const days = Map.groupBy(late.values(), ({ atMs }) => bucketsAt(atMs).daily);
-  for (const group of days.values()) {
-    const limits = group.map(({ limit }) => limit);
-    spent.push(...(await spendThen(deps.ledger, limits, group[0]?.atMs ?? nowMs)));
-  }
-  return withSpender(spent, spenders);
-}
-
-/** The caps of the person, and the budgets of the accounts that the event was charged to. */
-function limitsOf(index: CapIndex, event: UsageEvent, mode: GroupLimitMode): WatchedLimit[] {
-  const models = event.accounts.flatMap((account) => modelOf(account) ?? []);
-  return [
-    ...watchedCaps(index, event, models, mode),
-    ...event.accounts.flatMap((account) => watchedBudgets(index, account)),
-  ];
-}
-
-/** Of `model:<model>:user:<sub>`. */
-function modelOf(account: AccountId): string | null {
-  return account.startsWith('model:') ? (account.split(':')[1] ?? null) : null;
-}
-
-function withSpender(
-  spent: readonly LimitSpend[],
-  spenders: ReadonlyMap<WatchedLimit, Spender>,
-): Watched[] {
-  return spent.map((at) => ({ ...at, spender: spenders.get(at.limit) ?? null }));
 }
 
 function isUnknownModel({ priceRow }: UsageEvent): boolean {
