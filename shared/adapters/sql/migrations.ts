@@ -5,6 +5,7 @@
 
 import { sql } from 'kysely';
 import { AppError } from '#shared/errors/app-error.ts';
+import { ADMIN_BUDGETS } from './migration-admin-budgets.ts';
 import type { Queries } from './sql-database.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
@@ -12,7 +13,7 @@ export type Dialect = 'sqlite' | 'postgres';
 export const CREATE_MIGRATION_TABLE =
   'create table if not exists migration (name text primary key)';
 
-interface Step {
+export interface Step {
   readonly name: string;
   /** The only dialect that needs it; both when absent. */
   readonly only?: Dialect;
@@ -138,4 +139,5 @@ const STEPS: readonly Step[] = [
         primary key (topic, id))`,
     ],
   },
+  ADMIN_BUDGETS,
 ];

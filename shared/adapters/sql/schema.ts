@@ -49,10 +49,16 @@ export interface SpendLimitTable {
   /** Ascending by creation. */
   position: number;
   scope_type: string;
-  /** Empty for the organization, so that (scope, period) can be unique. */
+  /** Empty for the organization, so that (scope, period, model) can be unique. */
   scope_id: string;
   period: string;
+  /** Empty for all models. */
+  model: string;
   amount: string | null;
+  /** Null: no budget was ever set. */
+  pooled_amount: string | null;
+  /** 0 or 1. */
+  pooled_paused: number;
   created_at_ms: number;
   updated_at_ms: number;
 }
@@ -72,10 +78,21 @@ export interface AuditTable {
 export interface PersonTable {
   sub: string;
   email: string | null;
+  /** In lower case: what is searched. */
+  email_key: string | null;
   name: string | null;
   /** JSON. */
   groups: string;
   last_seen_ms: number;
+}
+
+export interface AlertTable {
+  id: string;
+  at_ms: number;
+  /** JSON. */
+  body: string;
+  /** 0 or 1. */
+  sent: number;
 }
 
 export interface DeviceGrantTable {
@@ -156,6 +173,7 @@ export interface Schema {
   spend_limit: SpendLimitTable;
   audit: AuditTable;
   person: PersonTable;
+  alert: AlertTable;
   device_grant: DeviceGrantTable;
   refresh_family: RefreshFamilyTable;
   revocation: RevocationTable;
