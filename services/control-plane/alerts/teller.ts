@@ -3,7 +3,7 @@
 
 import type { Clock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import { type AlertEvent, decodeAlert } from '#shared/events/alert-v1.ts';
+import { type AlertEvent, decodeAlert, type SpendThresholdAlert } from '#shared/events/alert-v1.ts';
 import type { AdminStore, Alert } from '#shared/ports/admin-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { Log, LogFields } from '#shared/telemetry/log.ts';
@@ -58,7 +58,7 @@ async function tell(deps: TellerDeps, alerts: readonly Alert[]): Promise<void> {
       if (event !== null) {
         const message = { id, data: Buffer.from(body), attributes: { type: event.type } };
         await deps.bus.publish('alert.v1', message);
-        deps.log.audit(event.type, auditFields(event));
+        if (event.type === 'spend.threshold') deps.log.audit(event.type, auditFields(event));
       }
       told.push(id);
     }
@@ -81,11 +81,7 @@ function readBody(log: Log, id: string, body: string): AlertEvent | null {
   }
 }
 
-function auditFields(event: AlertEvent): LogFields {
-  if (event.type === 'pricing.unknown_model') {
-    const { id, model, requested_model, upstream, price_book, day } = event;
-    return { alert_id: id, model, requested_model, upstream, price_book, day };
-  }
+function auditFields(event: SpendThresholdAlert): LogFields {
   const { limit, account } = event;
   return {
     alert_id: event.id,

@@ -8,7 +8,8 @@ import { describe, it } from 'node:test';
 import { databaseAt, describeOnPostgres } from '../../../test/support/postgres-instance.ts';
 import { temporaryDatabase } from '../../../test/support/sqlite-instance.ts';
 import { openSqlAdminStore } from './admin-store.ts';
-import { appliedSteps, CREATE_MIGRATION_TABLE, type Dialect } from './migrations.ts';
+import type { Dialect } from './migration-step.ts';
+import { appliedSteps, CREATE_MIGRATION_TABLE } from './migrations.ts';
 import type { SqlDatabase } from './sql-database.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 

@@ -1,7 +1,7 @@
 // Budgets and models of spend limits, people by e-mail, alerts. An older version goes on working on
 // these tables while the newer ones come up: what it does not write has a default.
 
-import type { Dialect, Step } from './migrations.ts';
+import type { Dialect, Step } from './migration-step.ts';
 
 /** Empty for all models, so that (scope, period, model) can be unique. */
 const MODEL = "model text not null default ''";

@@ -29,6 +29,11 @@ export interface DailyRollupTable {
   sub: string;
   served_model: string;
   upstream: string;
+  /** Stands for groups and billing group in the key. */
+  labels_key: string;
+  /** JSON, ascending. */
+  groups: string;
+  billing_group: string | null;
   events: number;
   estimated_events: number;
   input_tokens: number;
@@ -36,6 +41,21 @@ export interface DailyRollupTable {
   cache_read_tokens: number;
   cache_write_tokens: number;
   cost_micro_usd: number;
+  /** Is in `cost_micro_usd` already. */
+  correction_micro_usd: number;
+}
+
+export interface CostCorrectionTable {
+  id: string;
+  event_id: string;
+  /** Ascending, from 1, for each event. */
+  position: number;
+  amount_micro_usd: number;
+  price_book: string;
+  price_row: string;
+  posted_at_ms: number;
+  actor: string;
+  reason: string | null;
 }
 
 /** Counters that only grow; their row's lock puts the writers of the admin tables in one line. */
@@ -169,6 +189,7 @@ export interface Schema {
   usage_event: UsageEventTable;
   spend: SpendTable;
   daily_rollup: DailyRollupTable;
+  cost_correction: CostCorrectionTable;
   revision: RevisionTable;
   spend_limit: SpendLimitTable;
   audit: AuditTable;
