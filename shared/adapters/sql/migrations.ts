@@ -132,6 +132,6 @@ const STEPS: readonly Step[] = [
         primary key (topic, id))`,
     ],
   },
-  ADMIN_BUDGETS,
   LEDGER_LABELS_AND_CORRECTIONS,
+  ADMIN_BUDGETS,
 ];
