@@ -17,7 +17,6 @@ const LATER = 'comes with a later release';
 const LATER_ALL = 'come with a later release';
 
 const NOT_BUILT_YET: readonly NotBuilt[] = [
-  { path: 'alerts', sentence: `alerts ${LATER_ALL}; leave the section out` },
   { path: 'export', sentence: `exports ${LATER_ALL}; leave the section out` },
   {
     path: 'oidc.google_groups',

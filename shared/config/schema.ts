@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { flag, section, text, wholeNumber } from './field.ts';
 import { adminSchema, enforcementSchema } from './schema-admin.ts';
+import { alertsSchema } from './schema-alerts.ts';
 import {
   accessControlSchema,
   limitsSchema,
@@ -55,6 +56,8 @@ export const gatewaySchema = section({
   /** Absent: no caps, no admin API. */
   admin: adminSchema.optional(),
   enforcement: enforcementSchema.prefault({}),
+  /** Thresholds of caps and budgets, and who is told. */
+  alerts: alertsSchema.prefault({}),
   /** Default: list prices. */
   pricing: pricingSchema.prefault({}),
   /** Absent: no managed settings (telemetry alone still pushes its own). */

@@ -96,7 +96,9 @@ await onFirestoreEmulator('Firestore documents', ({ host }) =>
     const cap = { id: 'spl_1', scope: { type: 'organization' }, period: 'daily' } as const;
     const person = { sub: 'ada', email: null, name: null, groups: [], lastSeenMs: NOON_MS };
     await ledger.record([usageEvent()]);
-    await admin.upsertCap({ ...cap, amount: '1' }, by);
+    const change = () => ({ amount: '1', pooledBudget: null });
+    await admin.upsertCap({ ...cap, model: null, change }, by);
+    await admin.raiseAlerts([{ id: 'alert', atMs: NOON_MS, body: '{}' }]);
     await admin.seen([person]);
     await grants.createDeviceGrant(
       {
