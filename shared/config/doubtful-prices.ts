@@ -35,7 +35,8 @@ export function missingPrice(prices: Prices, sent: Sent): string | null {
   if (end === undefined && isKnown(WITHOUT_END)) return null;
   const since = end === undefined ? '' : ` from ${isoSeconds(end)} on`;
   const name = JSON.stringify(sent.upstreamModel);
-  return `${name} has no exact price${since}, so it counts at the rate for unknown models; add a row to pricing.overrides.`;
+  const then = 'so it counts at the rate for unknown models; add a row to pricing.overrides.';
+  return `${name} has no exact price${since}, ${then}`;
 }
 
 /** The places in `overrides` of rows that nothing is priced by. */
