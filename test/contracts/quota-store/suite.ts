@@ -15,6 +15,8 @@ import {
   userCap,
 } from '../../support/quota.ts';
 
+import { quotaBudgetsSuite } from './budgets-suite.ts';
+
 export interface QuotaStoreSuite {
   readonly name: string;
   /** A store that has been told that it is whole. */
@@ -293,6 +295,8 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       assert.equal(await ledgeredAfter(store, read), cents(6));
     });
   });
+
+  quotaBudgetsSuite(name, open);
 
   describe(`QuotaStore ${name}: contention`, () => {
     it('lets 100 parallel requests past a cap by no more than one reservation', async () => {
