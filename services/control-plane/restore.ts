@@ -13,8 +13,8 @@ import { type RecomputeDeps, recomputeQuota } from './jobs/recompute.ts';
 import type { UsageIngest } from './usage/ingest.ts';
 
 export interface RestoreDeps extends RecomputeDeps {
-  readonly admin: AdminStore;
-  readonly grants: GrantStore;
+  readonly admin: Pick<AdminStore, 'capTable'>;
+  readonly grants: Pick<GrantStore, 'revocations'>;
   readonly ingest: UsageIngest;
   readonly clock: Clock;
 }

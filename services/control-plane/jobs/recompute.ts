@@ -12,7 +12,7 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 
 export interface RecomputeDeps {
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'totals'>;
   readonly quota: QuotaStore;
   readonly clock: Clock;
   readonly log: Log;

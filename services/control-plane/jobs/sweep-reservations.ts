@@ -9,7 +9,7 @@ import type { Log } from '#shared/telemetry/log.ts';
 
 export interface SweepDeps {
   readonly quota: QuotaStore;
-  readonly bus: UsageBus;
+  readonly bus: Pick<UsageBus, 'publish'>;
   readonly clock: Clock;
   readonly log: Log;
 }
