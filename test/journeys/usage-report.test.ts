@@ -88,7 +88,7 @@ async function askAll(query: string): Promise<{ rows: Row[]; report: Report }> {
   const rows: Row[] = [];
   for (let page = ''; ; ) {
     const { status, report } = await ask(`${query}${page}`);
-    assert.equal(status, 200, report.error?.message);
+    assert.equal(status, 200, JSON.stringify(report.error));
     rows.push(...report.data);
     if (report.next_page === null) return { rows, report };
     assert(report.has_more);
