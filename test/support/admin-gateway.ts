@@ -15,6 +15,7 @@ import {
 } from '#shared/identity/session-token.ts';
 import { sessionKeysFromSecrets } from '#shared/identity/signing-keys.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
+import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { AdminSettings } from '../../services/control-plane/admin/authentication.ts';
 import { createAdminRoutes } from '../../services/control-plane/admin/routes.ts';
@@ -39,6 +40,7 @@ type Breakable = 'publishCaps' | 'spend';
 export interface AdminGateway extends AsyncDisposable {
   readonly origin: string;
   readonly admin: AdminStore;
+  readonly ledger: Ledger;
   /** What the routes are given, minus what `breakQuota` broke. */
   readonly quota: QuotaStore;
   readonly clock: TestClock;
@@ -102,6 +104,7 @@ export async function openAdminGateway(): Promise<AdminGateway> {
   return {
     origin: `http://127.0.0.1:${server.port}`,
     admin,
+    ledger,
     quota,
     clock,
     log,

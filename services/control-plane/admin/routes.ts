@@ -16,10 +16,11 @@ import { type Administrator, type AdminSettings, authenticate } from './authenti
 import { parseCapBody } from './cap-body.ts';
 import { listEffective } from './effective.ts';
 import { listCaps, readCap, removeCap, setCap, unknownLimit } from './spend-limits.ts';
+import { createUsageReport } from './usage-report.ts';
 
 export interface AdminDeps {
   readonly admin: AdminStore;
-  readonly ledger: Pick<Ledger, 'spendOf'>;
+  readonly ledger: Pick<Ledger, 'spendOf' | 'rollups' | 'eventsBetween' | 'corrections'>;
   readonly quota: Pick<QuotaStore, 'isRevoked' | 'publishCaps' | 'spend'>;
   /** Null: not a valid session token. */
   readonly verify: (token: string, origin: string) => Promise<Principal | null>;
@@ -43,7 +44,9 @@ type Respond = (call: AdminCall) => Promise<object>;
 const BASE = '/v1/organizations/spend_limits';
 
 export function createAdminRoutes(deps: AdminDeps): Route[] {
+  const usageReport = createUsageReport(deps);
   return [
+    route(deps, '/v1/organizations/usage', { GET: ({ query }) => usageReport(query) }),
     route(deps, `${BASE}/effective`, {
       GET: ({ settings, query }) => listEffective(deps, settings.groupLimitMode, query),
     }),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What a rollup says about its events beside person, model and upstream. */
 export interface RollupLabels {
@@ -18,6 +18,6 @@ export function labelsOf(event: {
   const { billingGroup } = event;
   const groups = [...new Set(event.groups)].sort();
   const text = JSON.stringify([groups, billingGroup]);
-  const key = createHash('sha256').update(text).digest('hex').slice(0, KEY_DIGITS);
+  const key = hash('sha256', text, 'hex').slice(0, KEY_DIGITS);
   return { groups, billingGroup, key };
 }

@@ -7,7 +7,7 @@ import { bucketsAt, PERIODS } from '#shared/domain/period.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { labelsOf } from '../ledger/rollup-labels.ts';
 import { chargedAccounts } from '../ledger/stored-event.ts';
-import { byBytes, chunked } from './chunks.ts';
+import { chunked } from './chunks.ts';
 import type { DailyRollupTable, SpendTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
 
@@ -129,5 +129,8 @@ function mergedRollups(rows: readonly DailyRollupTable[]): DailyRollupTable[] {
 }
 
 function sortedByKey<Row>(rows: ReadonlyMap<string, Row>): Row[] {
-  return [...rows].sort(([a], [b]) => byBytes(a, b)).map(([, row]) => row);
+  return [...rows]
+    .map(([key, row]) => ({ key: Buffer.from(key), row }))
+    .sort((a, b) => Buffer.compare(a.key, b.key))
+    .map(({ row }) => row);
 }
