@@ -1,4 +1,4 @@
-import { onFirestore } from '../support/admin-database.ts';
+import { onFirestore } from '../support/admin-servers.ts';
 import { onFirestoreEmulator } from '../support/firestore-instance.ts';
 import { replayAdminApi } from './admin-replays.ts';
 

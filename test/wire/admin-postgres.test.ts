@@ -1,4 +1,4 @@
-import { onPostgres } from '../support/admin-database.ts';
+import { onPostgres } from '../support/admin-servers.ts';
 import { describeOnPostgres } from '../support/postgres-instance.ts';
 import { replayAdminApi } from './admin-replays.ts';
 
