@@ -31,7 +31,7 @@ async function fill(store: QuotaStore): Promise<void> {
   await store.admit(admitRequest({ sub: 'dana', nowMs: NOON_MS, id: 'in flight' }));
   const settled = settleRequest(admitRequest({ sub: 'dana', nowMs: NOON_MS, id: 'settled' }), CENT);
   await store.settle({ ...settled, orphan: true });
-  await store.publishCaps({ version: 1, caps: [userCap('dana', CENT, 'daily')] });
+  await store.publishCaps({ version: 1, caps: [userCap('dana', CENT, 'daily')], budgets: [] });
   assert.equal(await store.isRevoked(session), false);
 }
 

@@ -214,9 +214,9 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
   describe(`QuotaStore ${name}: caps, revocation, corrections`, () => {
     it('answers stale to an old cap table, and keeps the newer of two', async () => {
       await using store = await open();
-      const table = { version: 2, caps: [userCap('dana', cents(10), 'monthly')] };
+      const table = { version: 2, caps: [userCap('dana', cents(10), 'monthly')], budgets: [] };
       await store.publishCaps(table);
-      await store.publishCaps({ version: 1, caps: [] });
+      await store.publishCaps({ version: 1, caps: [], budgets: [] });
       assert.deepEqual(await store.caps(), table);
       assert.deepEqual(await store.admit(ask()), { outcome: 'stale', capsVersion: 2 });
       assert.equal((await store.admit(ask({ capsVersion: 2 }))).outcome, 'admitted');
@@ -313,7 +313,11 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       await using store = await suite.openFresh();
       const request = ask();
       assert.equal(await store.settle(settleRequest(request, cents(3))), 'settled');
-      await store.publishCaps({ version: 7, caps: [userCap('dana', cents(10), 'monthly')] });
+      await store.publishCaps({
+        version: 7,
+        caps: [userCap('dana', cents(10), 'monthly')],
+        budgets: [],
+      });
       await store.markWhole();
       assert.equal((await store.admit(ask())).outcome, 'stale');
       const admission = await store.admit(ask({ capsVersion: 7 }));
