@@ -42,7 +42,7 @@ export function conclude(
   request: Omit<UpstreamRequest, 'upstreamModel'> | null,
 ): void {
   const end = endOf(forwarded, ticket);
-  const owed = end === null ? null : owedFor({ ...end, promptBytes: ticket.promptBytes });
+  const owed = end === null ? null : owedFor({ ...end, ...ticket });
   if (end === null || owed === null || owed.type === 'nothing') {
     deps.emitter.release(ticket.id);
     return;

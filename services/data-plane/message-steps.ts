@@ -18,6 +18,7 @@ import type { RequestBody } from './request-body.ts';
 import { type Estimator, heldBack } from './reservation.ts';
 import { type MessageFacts, scanMessageRequest } from './scan.ts';
 import { type ChargedTicket, placeOf, type Ticket, usageEvent } from './ticket.ts';
+import { type TokenBounds, tokenBounds } from './token-density.ts';
 import type { Operation, UpstreamRequest } from './upstreams/upstream.ts';
 import { writeReply } from './write-reply.ts';
 
@@ -56,6 +57,12 @@ export function understand(
   return { ...plan, facts, contextTokens, family: model?.family ?? '' };
 }
 
+/** What it can use at most. */
+export function boundsOf(understood: Understood): TokenBounds {
+  if (understood.outcome === 'refused') return tokenBounds(0, null);
+  return tokenBounds(understood.facts.maxTokens, understood.contextTokens);
+}
+
 /** The names that caps may have for the model; none for a request that will be refused. */
 export function capNames(understood: Understood): readonly string[] {
   if (understood.outcome === 'refused') return [];
@@ -71,12 +78,11 @@ export function reservationFor(
   { chunks }: RequestBody,
 ): (charge: Charge) => MicroUsd {
   if (understood.outcome === 'refused') return () => ZERO;
-  const { facts, candidates, contextTokens } = understood;
+  const { facts, candidates } = understood;
   const wanted = estimator.reserve({
     mode: reservation,
     promptBytes: ticket.promptBytes,
-    maxTokens: facts.maxTokens,
-    contextTokens,
+    bounds: ticket.bounds,
     reach: () => readReach(chunks),
     isFast: facts.isFast,
     requestedModel: ticket.requestedModel,
@@ -119,9 +125,8 @@ export function draftOf(
   const owed =
     metered === undefined
       ? null
-      : owedFor({ ending: 'client_gone', status: 200, metered, promptBytes: ticket.promptBytes });
-  const estimate =
-    candidate === null ? estimatedUsage(0, 0) : estimatedUsage(ticket.promptBytes, 0);
+      : owedFor({ ending: 'client_gone', status: 200, metered, ...ticket });
+  const estimate = estimatedUsage(candidate === null ? 0 : ticket.promptBytes, 0, ticket.bounds);
   return usageEvent(ticket, candidate, {
     usage: owed === null || owed.type === 'nothing' ? estimate : owed.usage,
     outcome: 'orphaned',

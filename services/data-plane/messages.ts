@@ -17,6 +17,7 @@ import { forward } from './forward.ts';
 import type { LiveRequests } from './live-requests.ts';
 import {
   answer,
+  boundsOf,
   capNames,
   draftOf,
   liveRequest,
@@ -67,6 +68,7 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
       headers: req.headers,
       requestId,
       promptBytes: body.bytes,
+      bounds: boundsOf(understood),
       requestedModel: isServable ? understood.facts.model : understood.model,
       tag: billingTagOf(tags, settings.billingGroupTag, principal.groups),
       book: deps.priceBook(),

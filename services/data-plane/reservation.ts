@@ -26,7 +26,7 @@ import type { EndpointClass, PriceBook } from '#shared/domain/pricing.ts';
 import type { Limit } from '#shared/domain/quota.ts';
 import { NO_USAGE, promptTokens, type Usage } from '#shared/domain/usage.ts';
 import type { PromptReach } from './prompt-reach.ts';
-import { likelyTokens } from './token-density.ts';
+import { likelyTokens, type TokenBounds } from './token-density.ts';
 import { createUsageAverage, type UsageAverage } from './usage-average.ts';
 
 export type ReservationMode = 'none' | 'estimate' | 'ceiling';
@@ -42,9 +42,7 @@ export interface PricedPlace {
 export interface ReservationQuery {
   readonly mode: ReservationMode;
   readonly promptBytes: number;
-  readonly maxTokens: number | null;
-  /** The longest prompt that the model reads; null: not known. */
-  readonly contextTokens: number | null;
+  readonly bounds: TokenBounds;
   /** Asked for in `ceiling` alone: it reads the whole body. */
   readonly reach: () => PromptReach;
   readonly isFast: boolean;
@@ -73,10 +71,6 @@ interface Quote {
   readonly rows: readonly string[];
 }
 
-/** A request without max_tokens is refused upstream; its ceiling is the longest answer there is. */
-const MAX_TOKENS_MAX = 128_000;
-/** No model reads more. */
-const CONTEXT_TOKENS_MAX = 1_000_000;
 /** What an answer is taken to be before any has been seen. */
 const FIRST_OUTPUT_TOKENS = 2_000;
 /** What upstreams are taken to add to a prompt of which nobody has seen the count. */
@@ -97,7 +91,7 @@ export function createEstimator(): Estimator {
       return add(guess.dearest, quote(query, { inputTokens: ADDED_TOKENS }).dearest);
     }
     const scaled = known.scaledTo(query.promptBytes);
-    const outputTokens = Math.min(scaled.outputTokens, query.maxTokens ?? MAX_TOKENS_MAX);
+    const outputTokens = Math.min(scaled.outputTokens, query.bounds.answer);
     const likely = quote(query, { ...scaled, outputTokens });
     // At the edge of a tier, where the two fall on different sides: the dearer.
     const isSameTier = likely.rows.every((row, at) => row === guess.rows[at]);
@@ -143,8 +137,7 @@ function tightest(limits: readonly Limit[]): number {
 }
 
 function ceiling(query: ReservationQuery, { extraTokens, webSearches }: PromptReach): MicroUsd {
-  const outputTokens = Math.min(query.maxTokens ?? MAX_TOKENS_MAX, 100 * MAX_TOKENS_MAX);
-  const context = query.contextTokens ?? CONTEXT_TOKENS_MAX;
+  const { prompt: context, answer: outputTokens } = query.bounds;
   const prompt =
     extraTokens === null ? context : Math.min(context, query.promptBytes + extraTokens);
   const answer = { outputTokens, webSearchRequests: webSearches };
@@ -156,10 +149,10 @@ function ceiling(query: ReservationQuery, { extraTokens, webSearches }: PromptRe
   return dearest;
 }
 
-function firstGuess({ requestedModel, promptBytes, maxTokens }: ReservationQuery): Partial<Usage> {
+function firstGuess({ requestedModel, promptBytes, bounds }: ReservationQuery): Partial<Usage> {
   return {
     inputTokens: likelyTokens(requestedModel, promptBytes),
-    outputTokens: Math.min(maxTokens ?? FIRST_OUTPUT_TOKENS, FIRST_OUTPUT_TOKENS),
+    outputTokens: Math.min(bounds.answer, FIRST_OUTPUT_TOKENS),
   };
 }
 

@@ -11,11 +11,13 @@ import type { Outcome, UsageEvent } from '#shared/domain/usage-event.ts';
 import type { Candidate } from './plan.ts';
 import type { PricedPlace } from './reservation.ts';
 import type { BillingTag } from './tags.ts';
+import type { TokenBounds } from './token-density.ts';
 
 export interface Ticket {
   readonly id: string;
   readonly admittedAtMs: number;
   readonly promptBytes: number;
+  readonly bounds: TokenBounds;
   readonly requestedModel: string;
   readonly requestId: string;
   readonly book: PriceBook;
@@ -35,6 +37,7 @@ export interface TicketOptions {
   readonly headers: IncomingHttpHeaders;
   readonly requestId: string;
   readonly promptBytes: number;
+  readonly bounds: TokenBounds;
   readonly requestedModel: string;
   readonly tag: BillingTag | null;
   readonly book: PriceBook;
@@ -61,6 +64,7 @@ export function openTicket(options: TicketOptions): Ticket {
     id: randomUUIDv7(),
     admittedAtMs: options.nowMs,
     promptBytes: options.promptBytes,
+    bounds: options.bounds,
     requestedModel: options.requestedModel,
     requestId: options.requestId,
     book: options.book,
