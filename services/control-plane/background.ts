@@ -1,6 +1,7 @@
 // What the control plane does off the request path: ledgering, telemetry and alert delivery, jobs.
 
 import type { Clock } from '#shared/domain/clock.ts';
+import type { PriceBook } from '#shared/domain/pricing.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
@@ -32,6 +33,7 @@ export interface BackgroundDeps {
   readonly alerts: () => NoticeSettings;
   readonly webhooks: () => readonly Webhook[];
   readonly windows: () => RetentionWindows;
+  readonly priceBook: () => PriceBook;
   readonly everySeconds: JobDeps['everySeconds'];
   readonly userAgent: string;
   readonly clock: Clock;

@@ -136,6 +136,7 @@ function openControlBackground(
     alerts: () => noticeSettings(current().config),
     webhooks: () => webhooks(current().config),
     windows: () => retentionWindows(current().config),
+    priceBook: () => current().priceBook,
     everySeconds: current().config.jobs.every_seconds,
     userAgent: `tallygate/${VERSION}`,
     clock,

@@ -31,7 +31,7 @@ export function createSnapshot(config: GatewayConfig, clock: Clock, log: Log): S
   return {
     config,
     catalogue,
-    policies: policyBook(config, catalogue),
+    policies: policyBook(config, catalogue, clock.now()),
     priceBook: createPriceBook(config.pricing),
     upstreams: config.upstreams.map((upstream) => {
       const options = { version: VERSION, clock, log };

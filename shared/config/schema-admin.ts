@@ -1,14 +1,5 @@
 import type { z } from 'zod';
-import {
-  flag,
-  listOf,
-  millionths,
-  oneOf,
-  secretText,
-  section,
-  text,
-  wholeNumber,
-} from './field.ts';
+import { flag, listOf, oneOf, secretText, section, text, wholeNumber } from './field.ts';
 
 const adminKey = section({
   /** Name in the audit trail; unique over both lists. */
@@ -56,34 +47,5 @@ export const enforcementSchema = section({
   reservation_ttl_seconds: wholeNumber('seconds', 1, 3600).default(60),
 });
 
-/** A price per million tokens in USD, as integer micro-USD: "0.30" → 300 000. */
-const rate = () => millionths('USD per million tokens');
-
-const override = section({
-  /** An upstream's name. */
-  upstream: text(),
-  model: text(),
-  input: rate(),
-  output: rate(),
-  cache_read: rate(),
-  cache_write: rate(),
-}).transform((row) => ({
-  upstream: row.upstream,
-  model: row.model,
-  inputMicroUsdPerMTok: row.input,
-  outputMicroUsdPerMTok: row.output,
-  cacheReadMicroUsdPerMTok: row.cache_read,
-  cacheWriteMicroUsdPerMTok: row.cache_write,
-}));
-
-/** What usage costs, where the price list is not what you pay. */
-export const pricingSchema = section({
-  /** Factor on every price; below 1 a discount. Default 1. Read as integer millionths. */
-  multiplier: millionths('factor on every price').default(1_000_000),
-  /** Prices of one model on one upstream, instead of the list's. Default none. */
-  overrides: listOf(override, 'a list of prices').default([]),
-}).transform(({ multiplier, overrides }) => ({ multiplierMillionths: multiplier, overrides }));
-
 export type AdminConfig = z.output<typeof adminSchema>;
 export type EnforcementConfig = z.output<typeof enforcementSchema>;
-export type PricingConfig = z.output<typeof pricingSchema>;

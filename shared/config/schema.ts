@@ -4,7 +4,7 @@
 
 import type { z } from 'zod';
 import { flag, section, text, wholeNumber } from './field.ts';
-import { adminSchema, enforcementSchema, pricingSchema } from './schema-admin.ts';
+import { adminSchema, enforcementSchema } from './schema-admin.ts';
 import { alertsSchema } from './schema-alerts.ts';
 import {
   accessControlSchema,
@@ -15,6 +15,7 @@ import {
 } from './schema-listen.ts';
 import { managedSchema } from './schema-managed.ts';
 import { oidcSchema } from './schema-oidc.ts';
+import { pricingSchema } from './schema-pricing.ts';
 import { sessionSchema } from './schema-session.ts';
 import {
   busSchema,

@@ -10,8 +10,9 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { BatchResult, Message } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { Notice } from '../alerts/notice.ts';
+import { createPriceCheck, type PriceCheckDeps } from './check-prices.ts';
 
-export interface UsageIngestDeps {
+export interface UsageIngestDeps extends PriceCheckDeps {
   readonly ledger: Ledger;
   readonly quota: QuotaStore;
   readonly admin: AdminStore;
@@ -23,9 +24,11 @@ export interface UsageIngestDeps {
 export type UsageIngest = (batch: readonly Message[]) => Promise<BatchResult>;
 
 export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
+  const checkPrices = createPriceCheck(deps);
   return async (batch) => {
     const { events, dead } = readBatch(batch, deps.log);
     const { recorded, duplicates } = await deps.ledger.record(events);
+    checkPrices(events.filter(({ id }) => recorded.includes(id)));
     const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
     const counted = duplicates.filter((id) => !uncounted.includes(id));
     await deps.quota.apply([...recorded, ...counted], uncounted);
