@@ -3,7 +3,7 @@
 
 import { NO_USAGE, type Usage } from '#shared/domain/usage.ts';
 import type { Metered } from './meter.ts';
-import { estimateTokens } from './reservation.ts';
+import { estimateTokens } from './token-density.ts';
 
 /**
  * `answered`: the upstream's answer ended by itself. `client_gone`: the client left first, or the

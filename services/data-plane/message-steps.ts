@@ -1,5 +1,7 @@
 // The smaller steps of POST /v1/messages and its sibling: each takes values and returns one.
 
+import type { Charge } from '#shared/domain/cap.ts';
+import { modelNames } from '#shared/domain/model-names.ts';
 import { type MicroUsd, ZERO } from '#shared/domain/money.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
@@ -13,9 +15,9 @@ import { type Candidate, type Plan, planFor } from './plan.ts';
 import { readReach } from './prompt-reach.ts';
 import type { Relay } from './relay.ts';
 import type { RequestBody } from './request-body.ts';
-import type { Estimator } from './reservation.ts';
+import { type Estimator, heldBack } from './reservation.ts';
 import { type MessageFacts, scanMessageRequest } from './scan.ts';
-import { placeOf, type Ticket, usageEvent } from './ticket.ts';
+import { type ChargedTicket, placeOf, type Ticket, usageEvent } from './ticket.ts';
 import type { Operation, UpstreamRequest } from './upstreams/upstream.ts';
 import { writeReply } from './write-reply.ts';
 
@@ -27,6 +29,8 @@ export type Understood =
       readonly candidates: readonly Candidate[];
       /** The longest prompt that the model reads; null: not known. */
       readonly contextTokens: number | null;
+      /** Empty where the model's id names none. */
+      readonly family: string;
     }
   | { readonly outcome: 'refused'; readonly message: string; readonly model: string };
 
@@ -47,8 +51,15 @@ export function understand(
     upstreams: deps.upstreams(),
   });
   if (plan.outcome === 'refused') return { ...plan, model: facts.model.slice(0, 256) };
-  const contextTokens = catalogue.find(facts.model)?.maxInputTokens ?? null;
-  return { ...plan, facts, contextTokens };
+  const model = catalogue.find(facts.model);
+  const contextTokens = model?.maxInputTokens ?? null;
+  return { ...plan, facts, contextTokens, family: model?.family ?? '' };
+}
+
+/** The names that caps may have for the model; none for a request that will be refused. */
+export function capNames(understood: Understood): readonly string[] {
+  if (understood.outcome === 'refused') return [];
+  return modelNames(understood.facts.model, understood.family);
 }
 
 /** What is set aside; nothing for a request that will be refused. */
@@ -58,10 +69,10 @@ export function reservationFor(
   ticket: Ticket,
   understood: Understood,
   { chunks }: RequestBody,
-): MicroUsd {
-  if (understood.outcome === 'refused') return ZERO;
+): (charge: Charge) => MicroUsd {
+  if (understood.outcome === 'refused') return () => ZERO;
   const { facts, candidates, contextTokens } = understood;
-  return estimator.reserve({
+  const wanted = estimator.reserve({
     mode: reservation,
     promptBytes: ticket.promptBytes,
     maxTokens: facts.maxTokens,
@@ -73,6 +84,7 @@ export function reservationFor(
     book: ticket.book,
     atMs: ticket.admittedAtMs,
   });
+  return (charge) => heldBack(reservation, wanted, charge);
 }
 
 /** The request as the upstreams get it. */
@@ -91,14 +103,14 @@ export function upstreamRequest(
     scanned: facts.scanned,
     isStream: facts.isStream,
     requestedModel: facts.model,
-    dropTags: typeof billingGroupTag === 'string',
+    dropTags: billingGroupTag !== null,
     principal,
   };
 }
 
 /** A whole, billable event from what is known at the moment: what a killed process's request costs. */
 export function draftOf(
-  ticket: Ticket,
+  ticket: ChargedTicket,
   candidate: Candidate | null,
   relay: Relay | null,
   nowMs: number,
@@ -128,7 +140,7 @@ export interface Progress {
 
 /** How the one timer sees a request. */
 export function liveRequest(
-  ticket: Ticket,
+  ticket: ChargedTicket,
   progress: Progress,
   departure: Departure,
   now: () => number,

@@ -38,7 +38,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     claims: idp.claims,
     session: {
       ttlHours: config.session.ttl_hours,
-      billingGroupTag: null,
+      billingGroupTag: config.admin?.billing_group_tag ?? null,
       refreshAnswerSeconds: idp.timeoutSeconds,
     },
     grants: stores.grants,

@@ -53,5 +53,6 @@ function messagesSettings(config: GatewayConfig): MessagesSettings {
     maxRequestBytes: config.limits.max_request_bytes,
     capsEnabled: config.admin !== undefined,
     reservationTtlMs: config.enforcement.reservation_ttl_seconds * 1000,
+    billingGroupTag: config.admin?.billing_group_tag ?? null,
   };
 }

@@ -23,10 +23,6 @@ const NOT_BUILT_YET: readonly NotBuilt[] = [
     sentence: `groups from Google Workspace ${LATER_ALL}; use groups_claim`,
   },
   {
-    path: 'admin.billing_group_tag',
-    sentence: `spend by billing group ${LATER}; leave the key out`,
-  },
-  {
     path: 'managed.policies[].desktop',
     sentence: `settings for Claude Desktop ${LATER_ALL}; leave the block out`,
   },

@@ -1,5 +1,14 @@
 import type { z } from 'zod';
-import { flag, listOf, oneOf, secretText, section, text, wholeNumber } from './field.ts';
+import {
+  flag,
+  listOf,
+  oneOf,
+  secretText,
+  section,
+  text,
+  textLike,
+  wholeNumber,
+} from './field.ts';
 
 const adminKey = section({
   /** Name in the audit trail; unique over both lists. */
@@ -11,6 +20,11 @@ const ADMIN_KEYS = 'a list of mappings with id and key';
 const ADMIN_GROUP =
   'a group name; an empty one could match an empty group claim and make anyone an admin';
 
+/** As Claude Code takes it; what begins with `anthropic` is not for others to use. */
+const TAG_KEY = /^(?!anthropic)[\w.:/=+\-@]{1,64}$/i;
+const TAG_KEY_ACCEPTED =
+  '1 to 64 letters, digits and _ . : / = + - @, not starting with "anthropic"';
+
 /** The admin API. Without this section there are no caps and no spend API. */
 export const adminSchema = section({
   /** Keys that may read and change. Default none. */
@@ -21,6 +35,11 @@ export const adminSchema = section({
   admin_groups: listOf(text(ADMIN_GROUP), 'a list of groups').default([]),
   /** Sentence added to the refusal at a cap. Absent: nothing is added. */
   blocked_message: text().optional(),
+  /**
+   * Key in a request's `tags` that names the group to bill it to, one of the person's own. Upstreams
+   * get no tags then. Absent: no spend by billing group, and upstreams that know tags get them.
+   */
+  billing_group_tag: textLike(TAG_KEY, TAG_KEY_ACCEPTED).optional(),
   /** Days that audit rows are kept. Default 365. */
   audit_retention_days: wholeNumber('days', 1).default(365),
   /** Months that spend is kept. Default 13. */

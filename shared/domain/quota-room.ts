@@ -26,6 +26,11 @@ export function roomOf(state: QuotaState, limits: readonly Limit[], buckets: Buc
     const spentMicroUsd = add(ledgered, pending);
     return { limit, spentMicroUsd, reservedMicroUsd: account.reserved };
   });
+  return roomWithin(standings);
+}
+
+/** The room of limits of which it is known where their accounts stand. */
+export function roomWithin(standings: readonly Standing[]): Room {
   let unspent = Number.POSITIVE_INFINITY;
   let left = Number.POSITIVE_INFINITY;
   for (const { limit, spentMicroUsd, reservedMicroUsd } of standings) {

@@ -98,6 +98,7 @@ export async function openMessagesGateway(
     maxRequestBytes: 33_554_432,
     capsEnabled: true,
     reservationTtlMs: 60_000,
+    billingGroupTag: null,
     ...options.settings,
   };
   const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
