@@ -18,6 +18,7 @@ describe('what a cap calls a model', () => {
     ['arn:aws:bedrock:x', null],
     ['a\u0000', null],
     ['\ud800', null],
+    ['modèle', null],
     ['x'.repeat(201), null],
   ] as const) {
     test(JSON.stringify(text.slice(0, 50)), () => assert.equal(capModel(text), name));

@@ -4,8 +4,8 @@ import { builtinModel, type ModelFamily, undatedId } from './builtin-models.ts';
 
 const FAMILIES: readonly ModelFamily[] = ['opus', 'sonnet', 'haiku', 'fable', 'mythos'];
 const NAME_LENGTH_MAX = 200;
-// Part of an account's name, whose parts colons separate.
-const NAME = /^[^\s:\p{Cc}]+$/u;
+// Printable ASCII without a colon: part of an account's name, whose parts colons separate.
+const NAME = /^[!-9;-~]+$/;
 
 /**
  * The name that a cap has for a model: a family (`opus`), a built-in's undated id from any of its
@@ -16,7 +16,7 @@ export function capModel(text: string): string | null {
   if (builtin !== null) return undatedId(builtin.id);
   const name = text.toLowerCase();
   if (FAMILIES.some((family) => family === name)) return name;
-  return name.length <= NAME_LENGTH_MAX && name.isWellFormed() && NAME.test(name) ? name : null;
+  return name.length <= NAME_LENGTH_MAX && NAME.test(name) ? name : null;
 }
 
 /** The names that caps may have for a requested model; `family` is empty where its id names none. */
