@@ -144,11 +144,11 @@ export interface AccountSpend {
   readonly ledgeredMicroUsd: MicroUsd;
   readonly pendingMicroUsd: MicroUsd;
   readonly reservedMicroUsd: MicroUsd;
-  /** Grows with every apply to the account; a correction names the one it was computed at. */
+  /** Grows with every apply to the account; a correction names the one read before its total. */
   readonly sequence: number;
 }
 
-/** The ledger's word on one bucket: replaces `ledgered` unless the account moved meanwhile. */
+/** The ledger's total of one bucket, against which `ledgered` is put right. */
 export interface Correction {
   readonly account: AccountId;
   readonly period: Period;

@@ -72,6 +72,16 @@ describe('QuotaStore Redis: keys', { skip: skipUnless(found) }, () => {
     }
   });
 
+  it('have a table of before there were budgets and caps on a model, and it is read', async () => {
+    const { open, raw, prefixOf } = await start();
+    await using store = await open();
+    const { model: _, ...cap } = userCap('dana', CENT, 'daily');
+    const table = JSON.stringify({ version: 3, caps: [cap] });
+    await raw.hset(`{${prefixOf(store)}}:caps`, { version: '3', table });
+    const caps = [{ ...cap, model: null }];
+    assert.deepEqual(await store.caps(), { version: 3, caps, budgets: [] });
+  });
+
   it('are given back when everything has been applied and is over', async () => {
     const { open, raw, prefixOf } = await start();
     await using store = await open();
