@@ -50,7 +50,9 @@ export function createDirectory(database: FirestoreDatabase): Directory {
         assertOpen();
         return startQuery(documents, QUERIES.peopleByDay).endAt(bucketsAt(beforeMs).daily);
       };
-      return deleteFound(database, find, (one) => one.get('row').lastSeenMs < beforeMs);
+      return deleteFound(database, find, {
+        isDue: (one) => one.get('row').lastSeenMs < beforeMs,
+      });
     },
   };
 }

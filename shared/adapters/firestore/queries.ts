@@ -10,9 +10,10 @@ import type { Documents } from './firestore-database.ts';
  * the others are what is searched; `writer` names the call that wrote, `expireAt` is for TTL.
  */
 export const FIELDS = {
-  usage_event: ['shard', 'timeMs', 'event', 'writer', 'expireAt'],
+  usage_event: ['shard', 'timeMs', 'sub', 'event', 'corrections', 'writer', 'expireAt'],
   spend: ['account', 'month', 'row'],
   daily_rollup: ['day', 'row'],
+  cost_correction: ['row', 'writer', 'expireAt'],
   spend_limit: ['row'],
   spend_limit_scope: ['row'],
   audit: ['number', 'atMs', 'row', 'writer'],
@@ -39,8 +40,10 @@ export interface QueryShape {
 
 export const QUERIES = {
   eventsByAge: { collection: 'usage_event', equal: ['shard'], ordered: 'timeMs' },
+  eventsOfPerson: { collection: 'usage_event', equal: ['sub'], ordered: null },
   spendByAccount: { collection: 'spend', equal: ['month'], ordered: 'account' },
   rollupsByDay: { collection: 'daily_rollup', equal: [], ordered: 'day' },
+  rollupsOfPerson: { collection: 'daily_rollup', equal: ['row.sub'], ordered: null },
   auditFromNewest: { collection: 'audit', equal: [], ordered: 'number', descending: true },
   auditByAge: { collection: 'audit', equal: [], ordered: 'atMs' },
   peopleBySub: { collection: 'person', equal: [], ordered: 'sub' },

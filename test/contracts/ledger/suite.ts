@@ -21,7 +21,7 @@ import { RECORDER } from './recorder.ts';
 const TODAY = bucketsAt(NOON_MS);
 
 export function ledgerContract(harness: LedgerHarness): void {
-  describe(`Ledger contract: ${harness.name}`, { timeout: 60_000 }, () => {
+  describe(`Ledger contract: ${harness.name}`, { timeout: 120_000 }, () => {
     describe('behaviour', () => {
       recordBehaviour(harness);
       totalsBehaviour(harness);
