@@ -7,6 +7,7 @@ import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
 import { openSqliteDatabase } from '#shared/adapters/sql/sqlite-database.ts';
 import { type CapIndex, type CapScope, chargeOf, indexCaps } from '#shared/domain/cap.ts';
 import { microUsd } from '#shared/domain/money.ts';
+import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { Admission } from '#shared/domain/quota.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { type AlertEvent, decodeAlert } from '#shared/events/alert-v1.ts';
@@ -93,7 +94,8 @@ export async function openWorld(startMs: number): Promise<World> {
     quota = openMemoryQuotaStore({ clock });
     const settings = () => ({ thresholds: THRESHOLDS, groupLimitMode: world.groupMode });
     notice = createNotice({ quota, ledger, admin, bus, settings, clock, log });
-    ingest = createUsageIngest({ quota, ledger, admin, notice, log });
+    const priceBook = () => createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
+    ingest = createUsageIngest({ quota, ledger, admin, notice, priceBook, log });
     await publish();
     await world.recompute();
     await quota.markWhole();
