@@ -30,8 +30,8 @@ test('every refusal and every total of a month is what the plain calculation say
   // The calculation had something to be wrong about.
   assert.equal(first.people, 1_000);
   assert.ok(first.admitted > 1_000, 'some were served');
-  assert.ok(first.blocked > 500, 'some were refused');
-  assert.ok(first.busy > 10, 'some had to wait for others');
-  assert.ok(first.changes > 20, 'limits were changed');
+  assert.ok(first.blocked > 100, 'some were refused');
+  assert.ok(first.busy > 2, 'some had to wait for others');
+  assert.ok(first.changes > 10, 'limits were changed');
   assert.ok(first.alerts > 100, 'thresholds were told');
 });
