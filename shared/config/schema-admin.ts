@@ -1,14 +1,5 @@
 import type { z } from 'zod';
-import {
-  flag,
-  listOf,
-  oneOf,
-  secretText,
-  section,
-  text,
-  textLike,
-  wholeNumber,
-} from './field.ts';
+import { flag, listOf, oneOf, secretText, section, text, textLike, wholeNumber } from './field.ts';
 
 const adminKey = section({
   /** Name in the audit trail; unique over both lists. */
