@@ -21,6 +21,10 @@ const USAGE = `Tallygate ${VERSION}
     [--plane data | control | all]      one half of it; default: all
   npm start -- config check FILE        tells every fault of a file, starts nothing
   npm start --silent -- store ddl       the tables of PostgreSQL, for a role that may make them
+  npm start --silent -- rerate          what a past period costs by the prices of today
+    --from 2026-11-01 --to 2026-11-30   its first and its last day, UTC; or times, the second exclusive
+    [--config gateway.yaml] [--model ID]...
+    [--post [--reason TEXT]]            writes the difference as corrections; default: shows it
 
 Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
 TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
@@ -31,6 +35,7 @@ const DEMO_DATA_DIR = '.tallygate/demo';
 const { env } = process;
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === 'rerate') return rerate(args.slice(1));
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -68,6 +73,14 @@ function checkConfig(file: string): number {
   }
   process.stdout.write(`${renderWarnings(loaded.warnings, file)}${file} is good.\n`);
   return 0;
+}
+
+async function rerate(args: readonly string[]): Promise<number> {
+  const { rerateCommand } = await import('./wiring/run-rerate.ts');
+  const log = createLog({ level: logLevel(), format: logFormat(), clock: systemClock });
+  const print = (text: string) => void process.stdout.write(text);
+  const complain = (text: string) => void process.stderr.write(text);
+  return await rerateCommand({ args, env, clock: systemClock, log, print, complain });
 }
 
 async function printDdl(): Promise<number> {

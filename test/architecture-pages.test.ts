@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from './architecture/source-tree.ts';
 
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'infra/failure-modes.md', 'infra/store-keys.md'];
+const PAGES = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'infra/failure-modes.md',
+  'infra/prices.md',
+  'infra/store-keys.md',
+];
 /** In backquotes or as a link; one with a placeholder in it is no path. */
 const PATHS = /(?:`|\]\()((?:services|shared|test|infra)\/[\w./-]*)[`)]/g;
 

@@ -1,6 +1,7 @@
-// What the control plane does off the request path: ledgering, telemetry delivery, jobs.
+// What the control plane does off the request path: ledgering, telemetry and alert delivery, jobs.
 
 import type { Clock } from '#shared/domain/clock.ts';
+import type { PriceBook } from '#shared/domain/pricing.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { GrantStore } from '#shared/ports/grant-store.ts';
@@ -9,6 +10,9 @@ import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { createNotice, type NoticeSettings } from './alerts/notice.ts';
+import { createWebhookRelay } from './alerts/webhook-relay.ts';
+import { createWebhookSender, type Webhook } from './alerts/webhook-sender.ts';
 import type { RetentionWindows } from './jobs/retention.ts';
 import { type JobDeps, jobTable } from './jobs/schedule.ts';
 import { sweepReservations } from './jobs/sweep-reservations.ts';
@@ -26,7 +30,10 @@ export interface BackgroundDeps {
   readonly jobs: JobRunner;
   /** Those of the configuration in force. */
   readonly destinations: () => readonly TelemetryDestination[];
+  readonly alerts: () => NoticeSettings;
+  readonly webhooks: () => readonly Webhook[];
   readonly windows: () => RetentionWindows;
+  readonly priceBook: () => PriceBook;
   readonly everySeconds: JobDeps['everySeconds'];
   readonly userAgent: string;
   readonly clock: Clock;
@@ -36,6 +43,7 @@ export interface BackgroundDeps {
 const RECORD_BATCH_MAX = 100;
 const RECORD_IN_FLIGHT_MAX = 500;
 const EXPORT_TIMEOUT_MS = 10_000;
+const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
  * From now on events are ledgered and jobs run. Resolves when the quota store knows what it must know
@@ -44,8 +52,9 @@ const EXPORT_TIMEOUT_MS = 10_000;
  */
 export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposable> {
   const { log } = deps;
-  const ingest = createUsageIngest(deps);
-  const jobDeps = { ...deps, ingest };
+  const notice = createNotice({ ...deps, settings: deps.alerts });
+  const ingest = createUsageIngest({ ...deps, notice });
+  const jobDeps = { ...deps, ingest, notice };
   await restoreQuota(jobDeps, new AbortController().signal).catch((caught: unknown) => {
     log.warn('the quota store cannot be restored yet', { err: AppError.from(caught) });
   });
@@ -63,6 +72,12 @@ export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposa
     createTelemetryRelay({
       ...deps,
       export: createOtlpExporter({ userAgent: deps.userAgent, timeoutMs: EXPORT_TIMEOUT_MS }),
+    }),
+  );
+  opened.use(
+    createWebhookRelay({
+      ...deps,
+      send: createWebhookSender({ ...deps, timeoutMs: WEBHOOK_TIMEOUT_MS }),
     }),
   );
   for (const job of jobTable(jobDeps)) await deps.jobs.schedule(job);

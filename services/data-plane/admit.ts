@@ -1,17 +1,24 @@
-// The one round trip before a request is served: revoked? caps current? over a cap? else reserved.
+// The one round trip before a request is served: revoked? caps current? over a limit? else reserved.
 // The cap table is cached; an admit made with an old one is answered `stale` and asked again.
 
-import { userAccount } from '#shared/domain/account.ts';
+import { type AccountId, userAccount } from '#shared/domain/account.ts';
 import {
   type Cap,
   type CapIndex,
+  type Charge,
+  chargeOf,
   type GroupLimitMode,
   indexCaps,
   resolveCaps,
 } from '#shared/domain/cap.ts';
 import type { MicroUsd } from '#shared/domain/money.ts';
 import type { Principal } from '#shared/domain/principal.ts';
-import { type Admission, EMPTY_CAPS, type Limit, type Standing } from '#shared/domain/quota.ts';
+import {
+  type Admission,
+  type AdmitRequest,
+  EMPTY_CAPS,
+  type Standing,
+} from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
@@ -26,8 +33,11 @@ export interface AdmitSettings {
 export interface AdmitQuery {
   readonly id: string;
   readonly principal: Principal;
-  readonly reserveMicroUsd: MicroUsd;
-  readonly draft: string;
+  /** The names that caps may have for the model. Asked for only where some cap is for a model. */
+  readonly models: () => readonly string[];
+  readonly reserve: (charge: Charge) => MicroUsd;
+  /** Names the accounts that are known before the store has chosen a pool. */
+  readonly draft: (accounts: readonly AccountId[]) => string;
   readonly nowMs: number;
   readonly settings: AdmitSettings;
 }
@@ -36,9 +46,20 @@ type Blocked = Extract<Admission, { outcome: 'blocked' }>;
 
 export type Gate =
   /** `standings` is empty where the store could not be asked: served, billed later. */
-  | { readonly outcome: 'admitted'; readonly standings: readonly Standing[] }
-  | { readonly outcome: 'blocked'; readonly admission: Blocked; readonly caps: readonly Cap[] }
-  | { readonly outcome: 'busy' }
+  | {
+      readonly outcome: 'admitted';
+      readonly standings: readonly Standing[];
+      /** What the request is charged to. */
+      readonly accounts: readonly AccountId[];
+    }
+  | {
+      readonly outcome: 'blocked';
+      readonly admission: Blocked;
+      readonly caps: readonly Cap[];
+      /** Those with a budget that the person's request could have been charged to. */
+      readonly pools: readonly AccountId[];
+    }
+  | { readonly outcome: 'busy'; readonly standings: readonly Standing[] }
   | { readonly outcome: 'revoked' }
   /** The store could not be asked and the operator wants nobody served then. */
   | { readonly outcome: 'closed' };
@@ -47,6 +68,7 @@ export type Admit = (query: AdmitQuery) => Promise<Gate>;
 
 /** A table that changes faster than it can be read is as good as none. */
 const ROUNDS_MAX = 4;
+const NONE: readonly never[] = [];
 
 export function createAdmit({
   quota,
@@ -73,18 +95,26 @@ export function createAdmit({
 
   async function ask(query: AdmitQuery): Promise<Gate> {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const caps = query.settings.capsEnabled
-        ? resolveCaps(index, query.principal, query.settings.groupLimitMode)
-        : [];
-      const admission = await quota.admit(request(query, index.version, caps));
+      const { version } = index;
+      const charge = chargeFor(index, query);
+      const admission = await quota.admit(request(query, version, charge));
       switch (admission.outcome) {
         case 'admitted':
-          return { outcome: 'admitted', standings: admission.standings };
+          return {
+            outcome: 'admitted',
+            standings: admission.standings,
+            accounts: charged(charge, admission.pool),
+          };
         case 'blocked':
-          return { outcome: 'blocked', admission, caps };
+          return {
+            outcome: 'blocked',
+            admission,
+            caps: capsFor(index, query),
+            pools: charge.pools.map(({ account }) => account),
+          };
         case 'busy':
         case 'revoked':
-          return { outcome: admission.outcome };
+          return admission;
         case 'stale':
           await readCaps();
       }
@@ -102,27 +132,44 @@ export function createAdmit({
         served: !failClosedOnError,
         sub: query.principal.sub,
       });
-      return failClosedOnError ? { outcome: 'closed' } : { outcome: 'admitted', standings: [] };
+      if (failClosedOnError) return { outcome: 'closed' };
+      // Nobody chose a pool: the first of them is charged, so that it counts somewhere.
+      const charge = chargeFor(index, query);
+      const accounts = charged(charge, charge.pools[0]?.account ?? null);
+      return { outcome: 'admitted', standings: [], accounts };
     }
   };
 }
 
-function request(query: AdmitQuery, capsVersion: number, caps: readonly Cap[]) {
-  const { id, nowMs, principal, reserveMicroUsd, draft } = query;
+function chargeFor(index: CapIndex, { principal, models, settings }: AdmitQuery): Charge {
+  if (!settings.capsEnabled) {
+    return { accounts: [userAccount(principal.sub)], limits: NONE, pools: NONE };
+  }
+  const named = index.models.size === 0 ? NONE : models();
+  return chargeOf(index, principal, named, settings.groupLimitMode);
+}
+
+/** Whose cap it was, for the audit line of a refusal. */
+function capsFor(index: CapIndex, { principal, models, settings }: AdmitQuery): Cap[] {
+  const named = models().filter((model) => index.models.has(model));
+  return resolveCaps(index, principal, settings.groupLimitMode, named);
+}
+
+function charged({ accounts }: Charge, pool: AccountId | null): readonly AccountId[] {
+  return pool === null ? accounts : [...accounts, pool];
+}
+
+function request(query: AdmitQuery, capsVersion: number, charge: Charge): AdmitRequest {
+  const { id, nowMs, principal } = query;
   const { sub, sessionId, issuedAtMs } = principal;
-  const account = userAccount(sub);
-  const limits = caps.flatMap(({ id: capId, period, amountMicroUsd }): Limit[] =>
-    amountMicroUsd === null ? [] : [{ capId, account, period, capMicroUsd: amountMicroUsd }],
-  );
   return {
+    ...charge,
     id,
     nowMs,
     session: { sub, sessionId, issuedAtMs },
     capsVersion,
-    accounts: [account],
-    limits,
-    reserveMicroUsd,
+    reserveMicroUsd: query.reserve(charge),
     reserveUntilMs: nowMs + query.settings.reservationTtlMs,
-    draft,
+    draft: query.draft(charge.accounts),
   };
 }

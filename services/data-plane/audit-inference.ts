@@ -5,12 +5,12 @@ import type { SessionExchange } from '#shared/http/route.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { Forwarded } from './forward.ts';
 import type { Candidate } from './plan.ts';
-import type { BillingTag } from './tags.ts';
+import { type BillingTag, tagFields } from './tags.ts';
 import type { UpstreamIds } from './upstream-ids.ts';
 
 export interface InferenceFacts {
   readonly model: string;
-  readonly tag: BillingTag;
+  readonly tag: BillingTag | null;
   /** Since the request was taken on. */
   readonly elapsedMs: () => number;
 }
@@ -48,8 +48,7 @@ export function openInferenceAudit(
       upstream_cloud_request_id: ids.cloudRequestId ?? null,
       status,
       ms: Math.max(0, elapsedMs()),
-      ...(tag.group === null ? {} : { billing_group: tag.group }),
-      ...(tag.isIgnored ? { billing_group_ignored: true } : {}),
+      ...tagFields(tag),
     });
   }
 

@@ -3,7 +3,7 @@
 
 import { NO_USAGE, type Usage } from '#shared/domain/usage.ts';
 import type { Metered } from './meter.ts';
-import { estimateTokens } from './reservation.ts';
+import { estimateTokens, type TokenBounds } from './token-density.ts';
 
 /**
  * `answered`: the upstream's answer ended by itself. `client_gone`: the client left first, or the
@@ -23,28 +23,29 @@ export interface BillQuery {
   readonly status: number;
   readonly metered: Metered;
   readonly promptBytes: number;
+  readonly bounds: TokenBounds;
 }
 
 const NOTHING: Owed = { type: 'nothing' };
 
-export function owedFor({ ending, status, metered, promptBytes }: BillQuery): Owed {
+export function owedFor({ ending, status, metered, promptBytes, bounds }: BillQuery): Owed {
   if (status >= 300 || status === 204) return NOTHING;
   const { usage, isFinal } = metered;
   if (usage !== null && isFinal) return { type: 'known', usage, estimated: false };
   if (usage !== null) {
-    const outputTokens = estimateTokens(metered.textUnits);
+    const { outputTokens } = estimatedUsage(0, metered.textUnits, bounds);
     return { type: 'known', usage: { ...usage, outputTokens }, estimated: true };
   }
   if (!metered.started && (ending === 'upstream_died' || metered.errorType !== null))
     return NOTHING;
-  return { type: 'uncounted', usage: estimatedUsage(promptBytes, metered.textUnits) };
+  return { type: 'uncounted', usage: estimatedUsage(promptBytes, metered.textUnits, bounds) };
 }
 
-/** Four bytes of a prompt are a token, and four units of an answer. */
-export function estimatedUsage(promptBytes: number, textUnits: number): Usage {
+/** Four bytes of a prompt are a token, and four units of an answer; never more than there can be. */
+export function estimatedUsage(promptBytes: number, textUnits: number, bounds: TokenBounds): Usage {
   return {
     ...NO_USAGE,
-    inputTokens: estimateTokens(promptBytes),
-    outputTokens: estimateTokens(textUnits),
+    inputTokens: Math.min(estimateTokens(promptBytes), bounds.prompt),
+    outputTokens: Math.min(estimateTokens(textUnits), bounds.answer),
   };
 }

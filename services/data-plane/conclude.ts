@@ -2,6 +2,7 @@
 // What is owed becomes an event, otherwise the reservation is released.
 
 import type { Log } from '#shared/telemetry/log.ts';
+import { auditMetered } from './audit-metered.ts';
 import { type Ending, owedFor } from './bill.ts';
 import type { Connections } from './connections.ts';
 import { countPrompt } from './count-prompt.ts';
@@ -10,7 +11,7 @@ import type { Forwarded } from './forward.ts';
 import { type Metered, UNMETERED } from './meter.ts';
 import type { Candidate } from './plan.ts';
 import type { Estimator } from './reservation.ts';
-import { type Ended, splitCost, type Ticket, usageEvent } from './ticket.ts';
+import { type ChargedTicket, type Ended, usageEvent } from './ticket.ts';
 import type { UpstreamRequest } from './upstreams/upstream.ts';
 
 export interface ConcludeDeps {
@@ -36,12 +37,12 @@ interface End {
 /** `request` is what may still be asked about: null once the body has been let go. */
 export function conclude(
   deps: ConcludeDeps,
-  ticket: Ticket,
+  ticket: ChargedTicket,
   forwarded: Forwarded,
   request: Omit<UpstreamRequest, 'upstreamModel'> | null,
 ): void {
   const end = endOf(forwarded, ticket);
-  const owed = end === null ? null : owedFor({ ...end, promptBytes: ticket.promptBytes });
+  const owed = end === null ? null : owedFor({ ...end, ...ticket });
   if (end === null || owed === null || owed.type === 'nothing') {
     deps.emitter.release(ticket.id);
     return;
@@ -53,12 +54,15 @@ export function conclude(
     durationMs: Math.max(0, deps.now() - ticket.admittedAtMs),
     upstreamRequestId: end.upstreamRequestId,
   };
-  const emit = (counted: Pick<Ended, 'usage' | 'estimated'>): void => {
-    deps.emitter.emit(usageEvent(ticket, end.candidate, { ...ended, ...counted }), ticket.accounts);
+  const emit = ({ usage, estimated }: Pick<Ended, 'usage' | 'estimated'>): void => {
+    const event = usageEvent(ticket, end.candidate, { ...ended, usage, estimated });
+    deps.emitter.emit(event);
+    auditMetered(deps.log, event, ticket.tag);
+    const { promptBytes } = ticket;
+    if (!estimated) deps.estimator.observe({ ...event, promptBytes });
   };
   if (owed.type === 'known') {
     emit(owed);
-    if (!owed.estimated) observe(deps, ticket, end.candidate, owed.usage);
     return;
   }
   const { usage } = owed;
@@ -75,7 +79,7 @@ export function conclude(
 }
 
 /** Null: no upstream began to work. */
-function endOf(forwarded: Forwarded, ticket: Ticket): End | null {
+function endOf(forwarded: Forwarded, ticket: ChargedTicket): End | null {
   switch (forwarded.outcome) {
     case 'refused':
     case 'failed':
@@ -103,14 +107,4 @@ function endOf(forwarded: Forwarded, ticket: Ticket): End | null {
         upstreamRequestId: forwarded.ids.requestId ?? null,
       };
   }
-}
-
-function observe(
-  { estimator }: ConcludeDeps,
-  ticket: Ticket,
-  candidate: Candidate,
-  usage: Ended['usage'],
-): void {
-  const { requestedModel: model, promptBytes } = ticket;
-  estimator.observe({ model, promptBytes, ...splitCost(ticket, candidate, usage) });
 }

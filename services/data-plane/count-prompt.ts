@@ -57,7 +57,7 @@ async function ask({ connections, candidate, request }: CountQuery): Promise<num
     operation: 'count_tokens',
     isStream: false,
     search: '',
-    dropTags: false,
+    dropTags: true,
     chunks,
     scanned: scan.facts.scanned,
     upstreamModel: candidate.upstreamModel,

@@ -28,7 +28,7 @@ export function createCountTokens({
     }
     const { facts, candidates } = understood;
     const departure = watchDeparture(res);
-    const tag = billingTagOf(facts.tags, settings.billingGroupTag ?? null, principal.groups);
+    const tag = billingTagOf(facts.tags, settings.billingGroupTag, principal.groups);
     const elapsedMs = () => now() - receivedAtMs;
     const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
     const forwarded = await forward(

@@ -3,7 +3,6 @@
 // store nor the bus takes waits in the spool, and in memory when even the disk refuses it. Holds
 // texts and amounts, never a request.
 
-import type { AccountId } from '#shared/domain/account.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
@@ -18,7 +17,7 @@ export interface EmitterDeps extends HandOverDeps {
 
 export interface Emitter extends Disposable {
   /** Settles and publishes in the background. */
-  emit(event: UsageEvent, accounts: readonly AccountId[]): void;
+  emit(event: UsageEvent): void;
   /** Drops a reservation in the background: nothing was owed. */
   release(id: string): void;
   /** Background work of others that ends in one of the two, so that `flush` waits for it. */
@@ -50,7 +49,7 @@ export function createEmitter(deps: EmitterDeps): Emitter {
     if (spool.size() > 0) void drainSpool(deps);
   }, DRAIN_EVERY_MS).unref();
   return {
-    emit: (event, accounts) => track(deliver(deps, event, accounts)),
+    emit: (event) => track(deliver(deps, event)),
     release: (id) =>
       track(attempt(deps, 'release', id, COUNTER_TRIES, () => deps.quota.release(id))),
     track,
@@ -61,12 +60,9 @@ export function createEmitter(deps: EmitterDeps): Emitter {
   };
 }
 
-async function deliver(
-  deps: EmitterDeps,
-  event: UsageEvent,
-  accounts: readonly AccountId[],
-): Promise<void> {
-  const entry: SpoolEntry = { id: event.id, accounts, event: encodeUsageEvent(event) };
+async function deliver(deps: EmitterDeps, event: UsageEvent): Promise<void> {
+  const { id, accounts } = event;
+  const entry: SpoolEntry = { id, accounts, event: encodeUsageEvent(event) };
   const handed = await handOver(deps, entry).catch(() => null);
   if (handed === 'settled') return;
   if (handed === 'published') {

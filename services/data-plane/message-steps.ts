@@ -1,5 +1,7 @@
 // The smaller steps of POST /v1/messages and its sibling: each takes values and returns one.
 
+import type { Charge } from '#shared/domain/cap.ts';
+import { modelNames } from '#shared/domain/model-names.ts';
 import { type MicroUsd, ZERO } from '#shared/domain/money.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
@@ -13,9 +15,10 @@ import { type Candidate, type Plan, planFor } from './plan.ts';
 import { readReach } from './prompt-reach.ts';
 import type { Relay } from './relay.ts';
 import type { RequestBody } from './request-body.ts';
-import type { Estimator } from './reservation.ts';
+import { type Estimator, heldBack } from './reservation.ts';
 import { type MessageFacts, scanMessageRequest } from './scan.ts';
-import { placeOf, type Ticket, usageEvent } from './ticket.ts';
+import { type ChargedTicket, placeOf, type Ticket, usageEvent } from './ticket.ts';
+import { type TokenBounds, tokenBounds } from './token-density.ts';
 import type { Operation, UpstreamRequest } from './upstreams/upstream.ts';
 import { writeReply } from './write-reply.ts';
 
@@ -27,6 +30,8 @@ export type Understood =
       readonly candidates: readonly Candidate[];
       /** The longest prompt that the model reads; null: not known. */
       readonly contextTokens: number | null;
+      /** Empty where the model's id names none. */
+      readonly family: string;
     }
   | { readonly outcome: 'refused'; readonly message: string; readonly model: string };
 
@@ -47,8 +52,21 @@ export function understand(
     upstreams: deps.upstreams(),
   });
   if (plan.outcome === 'refused') return { ...plan, model: facts.model.slice(0, 256) };
-  const contextTokens = catalogue.find(facts.model)?.maxInputTokens ?? null;
-  return { ...plan, facts, contextTokens };
+  const model = catalogue.find(facts.model);
+  const contextTokens = model?.maxInputTokens ?? null;
+  return { ...plan, facts, contextTokens, family: model?.family ?? '' };
+}
+
+/** What it can use at most. */
+export function boundsOf(understood: Understood): TokenBounds {
+  if (understood.outcome === 'refused') return tokenBounds(0, null);
+  return tokenBounds(understood.facts.maxTokens, understood.contextTokens);
+}
+
+/** The names that caps may have for the model; none for a request that will be refused. */
+export function capNames(understood: Understood): readonly string[] {
+  if (understood.outcome === 'refused') return [];
+  return modelNames(understood.facts.model, understood.family);
 }
 
 /** What is set aside; nothing for a request that will be refused. */
@@ -58,14 +76,13 @@ export function reservationFor(
   ticket: Ticket,
   understood: Understood,
   { chunks }: RequestBody,
-): MicroUsd {
-  if (understood.outcome === 'refused') return ZERO;
-  const { facts, candidates, contextTokens } = understood;
-  return estimator.reserve({
+): (charge: Charge) => MicroUsd {
+  if (understood.outcome === 'refused') return () => ZERO;
+  const { facts, candidates } = understood;
+  const wanted = estimator.reserve({
     mode: reservation,
     promptBytes: ticket.promptBytes,
-    maxTokens: facts.maxTokens,
-    contextTokens,
+    bounds: ticket.bounds,
     reach: () => readReach(chunks),
     isFast: facts.isFast,
     requestedModel: ticket.requestedModel,
@@ -73,6 +90,7 @@ export function reservationFor(
     book: ticket.book,
     atMs: ticket.admittedAtMs,
   });
+  return (charge) => heldBack(reservation, wanted, charge);
 }
 
 /** The request as the upstreams get it. */
@@ -91,14 +109,14 @@ export function upstreamRequest(
     scanned: facts.scanned,
     isStream: facts.isStream,
     requestedModel: facts.model,
-    dropTags: typeof billingGroupTag === 'string',
+    dropTags: billingGroupTag !== null,
     principal,
   };
 }
 
 /** A whole, billable event from what is known at the moment: what a killed process's request costs. */
 export function draftOf(
-  ticket: Ticket,
+  ticket: ChargedTicket,
   candidate: Candidate | null,
   relay: Relay | null,
   nowMs: number,
@@ -107,9 +125,8 @@ export function draftOf(
   const owed =
     metered === undefined
       ? null
-      : owedFor({ ending: 'client_gone', status: 200, metered, promptBytes: ticket.promptBytes });
-  const estimate =
-    candidate === null ? estimatedUsage(0, 0) : estimatedUsage(ticket.promptBytes, 0);
+      : owedFor({ ending: 'client_gone', status: 200, metered, ...ticket });
+  const estimate = estimatedUsage(candidate === null ? 0 : ticket.promptBytes, 0, ticket.bounds);
   return usageEvent(ticket, candidate, {
     usage: owed === null || owed.type === 'nothing' ? estimate : owed.usage,
     outcome: 'orphaned',
@@ -128,7 +145,7 @@ export interface Progress {
 
 /** How the one timer sees a request. */
 export function liveRequest(
-  ticket: Ticket,
+  ticket: ChargedTicket,
   progress: Progress,
   departure: Departure,
   now: () => number,

@@ -26,8 +26,8 @@ export interface MessagesSettings {
   readonly capsEnabled: boolean;
   /** How long a reservation outlives the last sign of life of its data plane. */
   readonly reservationTtlMs: number;
-  /** The key in `tags` that names a billing group; then no upstream gets tags. */
-  readonly billingGroupTag?: string | null;
+  /** The key in `tags` that names a billing group; then no upstream gets tags. Null: none does. */
+  readonly billingGroupTag: string | null;
 }
 
 export interface MessagesDeps {

@@ -17,6 +17,8 @@ import { forward } from './forward.ts';
 import type { LiveRequests } from './live-requests.ts';
 import {
   answer,
+  boundsOf,
+  capNames,
   draftOf,
   liveRequest,
   type Progress,
@@ -28,8 +30,8 @@ import {
 import type { MessagesDeps, MessagesSettings } from './messages-deps.ts';
 import { type RequestBody, readBody } from './request-body.ts';
 import { createEstimator } from './reservation.ts';
-import { type BillingTag, billingTagOf } from './tags.ts';
-import { openTicket, type Ticket } from './ticket.ts';
+import { billingTagOf } from './tags.ts';
+import { type ChargedTicket, openTicket } from './ticket.ts';
 import { renderStandingHeaders } from './usage-headers.ts';
 import { writeRefusal } from './write-reply.ts';
 
@@ -41,8 +43,7 @@ export interface MessagesParts {
 }
 
 interface Served {
-  readonly ticket: Ticket;
-  readonly tag: BillingTag;
+  readonly ticket: ChargedTicket;
   readonly body: RequestBody;
   readonly settings: MessagesSettings;
   readonly understood: Extract<Understood, { outcome: 'places' }>;
@@ -62,14 +63,14 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
     const understood = understand(deps, exchange, body);
     const isServable = understood.outcome === 'places';
     const tags = isServable ? understood.facts.tags : null;
-    const tag = billingTagOf(tags, settings.billingGroupTag ?? null, principal.groups);
     const ticket = openTicket({
       principal,
       headers: req.headers,
       requestId,
       promptBytes: body.bytes,
+      bounds: boundsOf(understood),
       requestedModel: isServable ? understood.facts.model : understood.model,
-      billingGroup: tag.group,
+      tag: billingTagOf(tags, settings.billingGroupTag, principal.groups),
       book: deps.priceBook(),
       nowMs: now(),
     });
@@ -79,8 +80,9 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
       id: ticket.id,
       principal,
       nowMs,
-      reserveMicroUsd: reservationFor(estimator, settings, ticket, understood, body),
-      draft: encodeUsageEvent(draftOf(ticket, first, null, nowMs)),
+      models: () => capNames(understood),
+      reserve: reservationFor(estimator, settings, ticket, understood, body),
+      draft: (accounts) => encodeUsageEvent(draftOf({ ...ticket, accounts }, first, null, nowMs)),
       settings,
     });
     if (gate.outcome !== 'admitted') {
@@ -94,18 +96,21 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
       throw new AppError('invalid_request', understood.message);
     }
     const successHeaders = renderStandingHeaders(gate.standings, nowMs);
-    return serve(exchange, { ticket, tag, body, settings, understood, successHeaders });
+    const charged = { ...ticket, accounts: gate.accounts };
+    return serve(exchange, { ticket: charged, body, settings, understood, successHeaders });
   };
 
   async function serve(exchange: SessionExchange, served: Served): Promise<void> {
     const { res, requestId } = exchange;
-    const { ticket, tag, body, settings, understood, successHeaders } = served;
+    const { ticket, body, settings, understood, successHeaders } = served;
     const { facts, candidates } = understood;
     const departure = watchDeparture(res);
     const request = upstreamRequest(exchange, 'messages', body, facts, settings);
     const progress: Progress = { candidate: candidates[0] ?? null, relay: null };
     const elapsedMs = () => now() - ticket.admittedAtMs;
-    const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
+    const audit = openInferenceAudit(log, exchange, {
+      ...{ model: facts.model, tag: ticket.tag, elapsedMs },
+    });
     live.add(liveRequest(ticket, progress, departure, now));
     try {
       const forwarded = await forward(

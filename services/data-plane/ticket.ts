@@ -2,26 +2,34 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type AccountId, userAccount } from '#shared/domain/account.ts';
-import { subtract, ZERO } from '#shared/domain/money.ts';
+import type { AccountId } from '#shared/domain/account.ts';
+import { ZERO } from '#shared/domain/money.ts';
 import type { PriceBook } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import type { Usage } from '#shared/domain/usage.ts';
 import type { Outcome, UsageEvent } from '#shared/domain/usage-event.ts';
 import type { Candidate } from './plan.ts';
 import type { PricedPlace } from './reservation.ts';
+import type { BillingTag } from './tags.ts';
+import type { TokenBounds } from './token-density.ts';
 
 export interface Ticket {
   readonly id: string;
   readonly admittedAtMs: number;
-  readonly accounts: readonly AccountId[];
   readonly promptBytes: number;
+  readonly bounds: TokenBounds;
   readonly requestedModel: string;
   readonly requestId: string;
   readonly book: PriceBook;
   readonly person: Pick<UsageEvent, 'sub' | 'email' | 'name' | 'groups'>;
   readonly client: Pick<UsageEvent, 'sessionId' | 'agentId' | 'clientVersion'>;
-  readonly billingGroup: string | null;
+  /** Null: the operator gave billing groups no tag. */
+  readonly tag: BillingTag | null;
+}
+
+/** Admitted: it is known what it is charged to. */
+export interface ChargedTicket extends Ticket {
+  readonly accounts: readonly AccountId[];
 }
 
 export interface TicketOptions {
@@ -29,8 +37,9 @@ export interface TicketOptions {
   readonly headers: IncomingHttpHeaders;
   readonly requestId: string;
   readonly promptBytes: number;
+  readonly bounds: TokenBounds;
   readonly requestedModel: string;
-  readonly billingGroup: string | null;
+  readonly tag: BillingTag | null;
   readonly book: PriceBook;
   readonly nowMs: number;
 }
@@ -54,8 +63,8 @@ export function openTicket(options: TicketOptions): Ticket {
   return {
     id: randomUUIDv7(),
     admittedAtMs: options.nowMs,
-    accounts: [userAccount(sub)],
     promptBytes: options.promptBytes,
+    bounds: options.bounds,
     requestedModel: options.requestedModel,
     requestId: options.requestId,
     book: options.book,
@@ -65,7 +74,7 @@ export function openTicket(options: TicketOptions): Ticket {
       agentId: headerId(headers['x-claude-code-agent-id']),
       clientVersion: CLIENT_VERSION.exec(headers['user-agent'] ?? '')?.[1] ?? null,
     },
-    billingGroup: options.billingGroup,
+    tag: options.tag,
   };
 }
 
@@ -75,14 +84,19 @@ export function placeOf({ upstream, upstreamModel }: Candidate): PricedPlace {
 }
 
 /** The event of a request, priced as the upstream that served it is. Null: no upstream could. */
-export function usageEvent(ticket: Ticket, candidate: Candidate | null, ended: Ended): UsageEvent {
+export function usageEvent(
+  ticket: ChargedTicket,
+  candidate: Candidate | null,
+  ended: Ended,
+): UsageEvent {
   const priced = candidate === null ? null : price(ticket, candidate, ended.usage);
   return {
     version: 1,
     id: ticket.id,
     timeMs: ticket.admittedAtMs,
     ...ticket.person,
-    billingGroup: ticket.billingGroup,
+    accounts: ticket.accounts,
+    billingGroup: ticket.tag?.group ?? null,
     ...ticket.client,
     requestedModel: ticket.requestedModel,
     servedModel: candidate?.upstreamModel ?? ticket.requestedModel,
@@ -95,13 +109,6 @@ export function usageEvent(ticket: Ticket, candidate: Candidate | null, ended: E
     requestId: ticket.requestId,
     ...ended,
   };
-}
-
-/** The cost of an answer, split at the prompt's end. */
-export function splitCost(ticket: Ticket, candidate: Candidate, usage: Usage) {
-  const total = price(ticket, candidate, usage).costMicroUsd;
-  const prompt = price(ticket, candidate, { ...usage, outputTokens: 0 }).costMicroUsd;
-  return { promptMicroUsd: prompt, outputMicroUsd: subtract(total, prompt) };
 }
 
 function price(ticket: Ticket, candidate: Candidate, usage: Usage) {

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { type MicroUsd, ZERO } from '#shared/domain/money.ts';
 import type { Period } from '#shared/domain/period.ts';
 import type { Standing } from '#shared/domain/quota.ts';
-import { renderBlocked, renderStandingHeaders, renderUnavailable } from './usage-headers.ts';
+import { renderBlocked, renderUnavailable } from './spend-refusals.ts';
+import { renderStandingHeaders } from './usage-headers.ts';
 
 // The captured table is in test/wire/spend-headers.test.ts; here is what it does not reach.
 const DEC_31 = Temporal.Instant.from('2026-12-31T23:59:59.500Z').epochMilliseconds;

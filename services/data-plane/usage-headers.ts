@@ -1,31 +1,16 @@
-// The usage-limit headers and the refusals of the spend step, as Claude Code reads them. Pure.
+// The usage-limit headers of an answer that was served, as Claude Code reads them. Pure.
 
-import type { Admission, Standing } from '#shared/domain/quota.ts';
+import type { Standing } from '#shared/domain/quota.ts';
+import { kindOf, overageScope } from './limit-kind.ts';
 import { compareFullness, hundredths, isAbove, resetsAtMs } from './utilisation.ts';
 
-const PREFIX = 'anthropic-ratelimit-unified-';
-const SEPARATOR = ' · ';
+export const PREFIX = 'anthropic-ratelimit-unified-';
 /** Hundredths, the highest first. */
 const THRESHOLDS = [95, 75];
 
-export interface Refusal {
-  readonly status: 429;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: {
-    readonly type: 'error';
-    readonly request_id?: string;
-    readonly error: { readonly type: string; readonly message: string };
-  };
-}
-
-/** A cap that stopped a request: the one that resets last of those reached. For the audit line. */
-export interface Blocked extends Refusal {
-  readonly breach: Standing;
-}
-
 /**
- * Where the person stood before this request, for a 2xx of /v1/messages: the fullest cap, among
- * equals the one that resets last. Nothing without a cap.
+ * Where the person stood before this request, for a 2xx of /v1/messages: the fullest of the caps and
+ * budgets that held for it, among equals the one that resets last. Nothing without any.
  */
 export function renderStandingHeaders(
   standings: readonly Standing[],
@@ -48,87 +33,19 @@ export function renderStandingHeaders(
     ...(surpassed === undefined
       ? {}
       : { [`${PREFIX}overage-surpassed-threshold`]: decimal(surpassed) }),
+    ...scopeHeader(fullest),
     [`${PREFIX}representative-claim`]: 'overage',
     [`${PREFIX}overage-status`]: status,
   };
 }
 
-/** A cap is spent: of several, the one that resets last is named. */
-export function renderBlocked(
-  admission: Extract<Admission, { outcome: 'blocked' }>,
-  { nowMs, blockedMessage }: { readonly nowMs: number; readonly blockedMessage: string | null },
-): Blocked {
-  const breach = pick(admission.breached, (a, b) => resetsLater(a, b, nowMs));
-  if (breach === null) throw new RangeError('a blocked admission names the caps it breached');
-  const { spentMicroUsd, limit } = breach;
-  const resetMs = resetsAtMs(limit, nowMs);
-  const reset = epochSeconds(resetMs);
-  const resets = limit.capMicroUsd === 0 ? null : `resets ${monthAndDay(resetMs)}`;
-  return {
-    status: 429,
-    headers: {
-      [`${PREFIX}status`]: 'rejected',
-      [`${PREFIX}reset`]: reset,
-      [`${PREFIX}overage-reset`]: reset,
-      [`${PREFIX}overage-utilization`]: decimal(hundredths(spentMicroUsd, limit.capMicroUsd)),
-      [`${PREFIX}overage-surpassed-threshold`]: '1',
-      [`${PREFIX}overage-period`]: limit.period,
-      [`${PREFIX}overage-disabled-reason`]: 'org_spend_cap_reached',
-      'retry-after': String(Math.ceil((resetMs - nowMs) / 1000)),
-      'x-should-retry': 'false',
-    },
-    body: billingError(['spend limit reached', resets, blockedMessage]),
-    breach,
-  };
+/** Only where it is a budget that others spend too. */
+export function scopeHeader({ limit }: Standing): Record<string, string> {
+  const scope = overageScope(kindOf(limit));
+  return scope === null ? {} : { [`${PREFIX}overage-scope`]: scope };
 }
 
-/**
- * The cap is not spent but spoken for. Clients come back after one to three seconds, by the instant
- * they asked, so that those refused together do not return together.
- */
-export function renderBusy({
-  nowMs,
-  requestId,
-}: {
-  readonly nowMs: number;
-  readonly requestId?: string;
-}): Refusal {
-  return {
-    status: 429,
-    headers: { 'retry-after': String(1 + (Math.floor(nowMs) % 3)), 'x-should-retry': 'true' },
-    body: {
-      type: 'error',
-      ...(requestId === undefined ? {} : { request_id: requestId }),
-      error: {
-        type: 'rate_limit_error',
-        message:
-          'what is left of your spend limit is reserved by requests still in progress; ' +
-          'try again in a few seconds',
-      },
-    },
-  };
-}
-
-/** `fail_closed_on_error`: where the person stands could not be read, so nothing is served. */
-export function renderUnavailable({
-  blockedMessage,
-}: {
-  readonly blockedMessage: string | null;
-}): Refusal {
-  return {
-    status: 429,
-    headers: { [`${PREFIX}overage-disabled-reason`]: 'fetch_error', 'x-should-retry': 'false' },
-    body: billingError(['spend limit unavailable', blockedMessage]),
-  };
-}
-
-// Without a request id, as the reference has it: the client shows the message alone.
-function billingError(parts: readonly (string | null)[]): Refusal['body'] {
-  const message = parts.filter((part) => part !== null && part !== '').join(SEPARATOR);
-  return { type: 'error', error: { type: 'billing_error', message } };
-}
-
-function pick(
+export function pick(
   standings: readonly Standing[],
   compare: (a: Standing, b: Standing) => number,
 ): Standing | null {
@@ -139,22 +56,15 @@ function pick(
   return best;
 }
 
-function resetsLater(a: Standing, b: Standing, nowMs: number): number {
+export function resetsLater(a: Standing, b: Standing, nowMs: number): number {
   return resetsAtMs(a.limit, nowMs) - resetsAtMs(b.limit, nowMs);
 }
 
 /** `76` → `0.76`, `100` → `1`, `1200` → `12`. */
-function decimal(hundredthsOf: number): string {
+export function decimal(hundredthsOf: number): string {
   return String(hundredthsOf / 100);
 }
 
-function epochSeconds(atMs: number): string {
+export function epochSeconds(atMs: number): string {
   return String(atMs / 1000);
-}
-
-/** `Dec 1`: short on purpose, it stands in a terminal's status line. */
-function monthAndDay(atMs: number): string {
-  return Temporal.Instant.fromEpochMilliseconds(atMs)
-    .toZonedDateTimeISO('UTC')
-    .toLocaleString('en-US', { month: 'short', day: 'numeric' });
 }

@@ -1,17 +1,20 @@
-// GET /api/oauth/usage: what `/usage` in Claude Code shows. Two reads of the quota store, no cache.
+// GET /api/oauth/usage: what `/usage` in Claude Code shows: a row for every cap and budget that the
+// person's requests come under. Two reads of the quota store, no cache.
 
-import { type AccountId, userAccount } from '#shared/domain/account.ts';
-import { type Cap, type GroupLimitMode, indexCaps, resolveCaps } from '#shared/domain/cap.ts';
+import { userAccount } from '#shared/domain/account.ts';
+import { chargeOf, type GroupLimitMode, indexCaps } from '#shared/domain/cap.ts';
 import { type Clock, isoTime } from '#shared/domain/clock.ts';
-import { add, MICRO_USD_PER_CENT, type MicroUsd, ZERO } from '#shared/domain/money.ts';
+import { MICRO_USD_PER_CENT, type MicroUsd } from '#shared/domain/money.ts';
 import type { Period } from '#shared/domain/period.ts';
 import type { Principal } from '#shared/domain/principal.ts';
-import type { AccountSpend, Standing } from '#shared/domain/quota.ts';
+import type { Standing } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { sendJson, sendText } from '#shared/http/answer.ts';
 import type { Route } from '#shared/http/route.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { kindOf, overageScope } from './limit-kind.ts';
+import { type SpendReader, spendReader } from './spend-reader.ts';
 import { compareFullness, hundredths, isAbove, resetsAtMs } from './utilisation.ts';
 
 export interface UsageReportDeps {
@@ -45,19 +48,21 @@ export function createUsageReportRoute({ quota, admin, clock, log }: UsageReport
         sendText(res, 503, 'spend limit unavailable', NO_STORE);
         return;
       }
-      sendJson(res, 200, renderUsageReport(read.standings, read.spent, nowMs), NO_STORE);
+      sendJson(res, 200, renderUsageReport(read, nowMs), NO_STORE);
     },
   };
 }
 
 type SpentByPeriod = Readonly<Record<Period, MicroUsd>>;
 
+export interface PersonsSpend {
+  /** Of their caps and of the budgets that their next request would be charged to. */
+  readonly standings: readonly Standing[];
+  readonly spent: SpentByPeriod;
+}
+
 /** Unlimited caps are shown as none: there is nothing to be full. */
-export function renderUsageReport(
-  standings: readonly Standing[],
-  spent: SpentByPeriod,
-  nowMs: number,
-): object {
+export function renderUsageReport({ standings, spent }: PersonsSpend, nowMs: number): object {
   const active = fullest(standings);
   return {
     extra_usage: active === null ? unlimited(spent) : limited(active),
@@ -68,6 +73,7 @@ export function renderUsageReport(
       resets_at: isoTime(resetsAtMs(standing.limit, nowMs)),
       severity: severity(standing),
       is_active: standing === active,
+      ...whose(standing),
     })),
   };
 }
@@ -77,35 +83,34 @@ async function readStandings(
   principal: Principal,
   mode: GroupLimitMode,
   nowMs: number,
-): Promise<{ standings: Standing[]; spent: SpentByPeriod }> {
-  const account = userAccount(principal.sub);
-  const [table, rows] = await Promise.all([quota.caps(), quota.spend([account], nowMs)]);
-  const spent = spentByPeriod(rows);
-  const standings = resolveCaps(indexCaps(table), principal, mode).flatMap((cap) =>
-    standingOf(cap, spent, account),
-  );
-  return { standings, spent };
+): Promise<PersonsSpend> {
+  const index = indexCaps(await quota.caps());
+  const { accounts, limits, pools } = chargeOf(index, principal, [...index.models], mode);
+  const named = [...accounts, ...pools.map(({ account }) => account)];
+  const reader: SpendReader = spendReader(await quota.spend(named, nowMs));
+  const standings = [...reader.standingsOf(limits), ...reader.standingsOfNext(pools)];
+  return { standings, spent: reader.spentOf(userAccount(principal.sub)) };
 }
 
-function spentByPeriod(rows: readonly AccountSpend[]): SpentByPeriod {
-  const spent = { daily: ZERO, weekly: ZERO, monthly: ZERO };
-  for (const { period, ledgeredMicroUsd, pendingMicroUsd } of rows) {
-    spent[period] = add(ledgeredMicroUsd, pendingMicroUsd);
-  }
-  return spent;
+/** What the reference never shows: its limits are all the person's own and for all models. */
+function whose({ limit }: Standing): object {
+  const kind = kindOf(limit);
+  const scope = overageScope(kind);
+  return {
+    ...(scope === null ? {} : { scope }),
+    ...(kind.type === 'group' ? { rbac_group_id: kind.group } : {}),
+    ...(kind.type === 'model' ? { model: kind.model } : {}),
+  };
 }
 
-function standingOf(cap: Cap, spent: SpentByPeriod, account: AccountId): Standing[] {
-  if (cap.amountMicroUsd === null) return [];
-  const { id: capId, period, amountMicroUsd: capMicroUsd } = cap;
-  const limit = { capId, account, period, capMicroUsd };
-  return [{ limit, spentMicroUsd: spent[period], reservedMicroUsd: ZERO }];
-}
-
-/** Among equals the one that resets first: unlike the headers, and as the reference has it. */
+/**
+ * Among equals the one that resets first: unlike the headers, and as the reference has it. A cap for
+ * one model is none of them: clients take this one for the limit of everything.
+ */
 function fullest(standings: readonly Standing[]): Standing | null {
   let best: Standing | null = null;
   for (const standing of standings) {
+    if (kindOf(standing.limit).type === 'model') continue;
     if (best === null || compareFullness(standing, best) > 0) best = standing;
   }
   return best;

@@ -1,17 +1,19 @@
 import type { ServerResponse } from 'node:http';
 import { MICRO_USD_PER_CENT } from '#shared/domain/money.ts';
+import type { Limit } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
-import type { Log } from '#shared/telemetry/log.ts';
+import type { Log, LogFields } from '#shared/telemetry/log.ts';
 import type { Gate } from './admit.ts';
-import type { ErrorReply } from './upstreams/upstream.ts';
+import { groupOf, kindOf } from './limit-kind.ts';
 import {
   type Blocked,
   type Refusal,
   renderBlocked,
   renderBusy,
   renderUnavailable,
-} from './usage-headers.ts';
+} from './spend-refusals.ts';
+import type { ErrorReply } from './upstreams/upstream.ts';
 
 /** An upstream's refusal, whole. */
 export function writeReply(res: ServerResponse, { status, headers, body }: ErrorReply): void {
@@ -58,21 +60,36 @@ function refusalFor(
       });
       throw new AppError('unauthenticated', 'invalid token', { detail: 'the session is revoked' });
     case 'busy':
-      return renderBusy({ nowMs, requestId });
+      return renderBusy({ standings: gate.standings, nowMs, requestId });
     case 'closed':
       log.audit('spend.blocked', { ...about, cause: 'store_error' });
       return renderUnavailable({ blockedMessage });
     case 'blocked': {
       const refusal: Blocked = renderBlocked(gate.admission, { nowMs, blockedMessage });
-      const { capId, period, capMicroUsd } = refusal.breach.limit;
+      const { limit } = refusal.breach;
       log.audit('spend.blocked', {
         ...about,
         cause: 'over_limit',
-        cap_cents: Math.floor(capMicroUsd / MICRO_USD_PER_CENT),
-        source: gate.caps.find(({ id }) => id === capId)?.scope.type,
-        period,
+        cap_cents: Math.floor(limit.capMicroUsd / MICRO_USD_PER_CENT),
+        ...sourceOf(limit, gate),
+        period: limit.period,
       });
       return refusal;
+    }
+  }
+}
+
+/** Whose limit it was; of a pool, the groups that have one and of which none had anything left. */
+function sourceOf(limit: Limit, { caps, pools }: Extract<Gate, { outcome: 'blocked' }>): LogFields {
+  const kind = kindOf(limit);
+  switch (kind.type) {
+    case 'group':
+      return { source: 'group_pool', groups: pools.map(groupOf) };
+    case 'organization':
+      return { source: 'organization_pool' };
+    default: {
+      const source = caps.find(({ id }) => id === limit.capId)?.scope.type;
+      return kind.type === 'own' ? { source } : { source, cap_model: kind.model };
     }
   }
 }

@@ -1,6 +1,7 @@
 // The control plane of one configuration: sign-in and the admin API.
 
 import type { Clock } from '#shared/domain/clock.ts';
+import type { Revocation } from '#shared/domain/quota.ts';
 import type { HealthCheck } from '#shared/http/health.ts';
 import type { Route } from '#shared/http/route.ts';
 import type { Log } from '#shared/telemetry/log.ts';
@@ -32,21 +33,22 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const client = createOidcClient(idp, clock);
   warnOf(client.check(), log);
   const { device_authorization, device_verify } = config.rate_limits;
+  const revoke = async (revocation: Revocation) => {
+    await stores.grants.addRevocation(revocation);
+    await stores.quota.revoke(revocation);
+  };
   const signIn = createSignInRoutes({
     publicUrl: config.listen.public_url ?? null,
     idp: client,
     claims: idp.claims,
     session: {
       ttlHours: config.session.ttl_hours,
-      billingGroupTag: null,
+      billingGroupTag: config.admin?.billing_group_tag ?? null,
       refreshAnswerSeconds: idp.timeoutSeconds,
     },
     grants: stores.grants,
     ...sessions,
-    revoke: async (revocation) => {
-      await stores.grants.addRevocation(revocation);
-      await stores.quota.revoke(revocation);
-    },
+    revoke,
     seen: (person) => stores.admin.seen([{ ...person, lastSeenMs: clock.now() }]),
     clock,
     log,
@@ -60,6 +62,8 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     ...stores,
     verify: sessions.verifier.verify,
     settings: () => adminSettings(config),
+    revoke,
+    sessionHours: config.session.ttl_hours,
     clock,
     log,
   });

@@ -16,7 +16,7 @@ import { hasControlPlane } from './plane.ts';
 import { planeFaults } from './plane-faults.ts';
 import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
-import { retentionWindows, telemetryDestinations } from './slices.ts';
+import { noticeSettings, retentionWindows, telemetryDestinations, webhooks } from './slices.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { type ControlStores, openStores, type Stores } from './stores/stores.ts';
 import { readTls } from './tls.ts';
@@ -133,7 +133,10 @@ function openControlBackground(
   return openBackground({
     ...stores,
     destinations: () => telemetryDestinations(current().config),
+    alerts: () => noticeSettings(current().config),
+    webhooks: () => webhooks(current().config),
     windows: () => retentionWindows(current().config),
+    priceBook: () => current().priceBook,
     everySeconds: current().config.jobs.every_seconds,
     userAgent: `tallygate/${VERSION}`,
     clock,

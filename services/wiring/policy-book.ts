@@ -2,11 +2,14 @@
 
 import type { GatewayConfig } from '#shared/config/schema.ts';
 import type { Catalogue } from '#shared/domain/catalogue.ts';
+import { endpointClass } from '#shared/domain/endpoint-class.ts';
 import { createPolicyBook, type PolicyBook } from '#shared/domain/policy.ts';
+import { simpleOverrides } from '#shared/domain/price-override.ts';
 import { modelPricing, telemetryEnv } from '#shared/domain/settings-push.ts';
 import { policies, upstreamRefs } from './slices.ts';
 
-export function policyBook(config: GatewayConfig, catalogue: Catalogue): PolicyBook {
+/** `nowMs`: prices of that instant are pushed; those that begin later are with the next load. */
+export function policyBook(config: GatewayConfig, catalogue: Catalogue, nowMs: number): PolicyBook {
   const { telemetry, pricing } = config;
   const refs = upstreamRefs(config);
   const usdPerMTok = (microUsd: number) => microUsd / 1_000_000;
@@ -20,7 +23,11 @@ export function policyBook(config: GatewayConfig, catalogue: Catalogue): PolicyB
         });
   const firstUpstreamOf = (model: string) =>
     refs.find((ref) => catalogue.upstreamId(model, ref) !== null)?.name ?? null;
-  const overrides = pricing.overrides.map((row) => ({
+  const endpointOf = (name: string) => {
+    const upstream = config.upstreams.find((one) => one.name === name);
+    return endpointClass(upstream?.provider === 'vertex' ? upstream.region : null);
+  };
+  const overrides = simpleOverrides(pricing.overrides, nowMs, endpointOf).map((row) => ({
     upstream: row.upstream,
     model: row.model,
     input: usdPerMTok(row.inputMicroUsdPerMTok),

@@ -5,6 +5,8 @@ import type { GatewayConfig } from '#shared/config/schema.ts';
 import type { ConfiguredModel, UpstreamRef } from '#shared/domain/catalogue.ts';
 import type { Policy } from '#shared/domain/policy.ts';
 import type { AdminSettings } from '../control-plane/admin/authentication.ts';
+import type { NoticeSettings } from '../control-plane/alerts/notice.ts';
+import type { Webhook } from '../control-plane/alerts/webhook-sender.ts';
 import type { RetentionWindows } from '../control-plane/jobs/retention.ts';
 import type { OidcOptions } from '../control-plane/login/oidc-options.ts';
 import type { TelemetryDestination } from '../control-plane/telemetry/otlp-exporter.ts';
@@ -99,6 +101,20 @@ export function adminSettings({ admin }: GatewayConfig): AdminSettings | null {
     adminGroups: admin.admin_groups,
     groupLimitMode: admin.group_limit_mode,
   };
+}
+
+export function noticeSettings({ alerts, admin }: GatewayConfig): NoticeSettings {
+  // Without an `admin` block there are no caps: what the store still has of them is not enforced.
+  const thresholds = admin === undefined ? [] : alerts.thresholds;
+  return { thresholds, groupLimitMode: admin?.group_limit_mode ?? 'min' };
+}
+
+export function webhooks({ alerts }: GatewayConfig): Webhook[] {
+  return alerts.webhooks.map(({ url, secret, events }) => ({
+    url,
+    secrets: secret.map((one) => one.reveal()),
+    events,
+  }));
 }
 
 /** Without an `admin` block the reference's defaults hold. */

@@ -33,7 +33,7 @@ export async function createSnapshot(
   return {
     config,
     catalogue,
-    policies: policyBook(config, catalogue),
+    policies: policyBook(config, catalogue, clock.now()),
     priceBook: createPriceBook(config.pricing),
     upstreams: await openUpstreams(config, clock, log),
     settings: messagesSettings(config),
@@ -50,5 +50,6 @@ function messagesSettings(config: GatewayConfig): MessagesSettings {
     maxRequestBytes: config.limits.max_request_bytes,
     capsEnabled: config.admin !== undefined,
     reservationTtlMs: config.enforcement.reservation_ttl_seconds * 1000,
+    billingGroupTag: config.admin?.billing_group_tag ?? null,
   };
 }

@@ -2,6 +2,7 @@ import type { Path } from './fault.ts';
 
 const CHARS_MAX = 60;
 const SECRET_KEYS = new Set([
+  'secret',
   'client_secret',
   'private_key_pem',
   'jwt_secret',
@@ -19,6 +20,7 @@ const SECRET_KEYS = new Set([
 
 /** True where a value must never be shown. */
 export function isSecretPath(path: Path): boolean {
+  if (path.includes('webhooks') && path.at(-1) === 'url') return true;
   return path.some((step) => step === 'headers' || SECRET_KEYS.has(String(step)));
 }
 

@@ -1,21 +1,19 @@
 // Names of models that lead nowhere, and models without a price: what only the catalogue and the price
 // book together can tell.
 
-import { BUILTIN_MODELS, builtinModel } from '../domain/builtin-models.ts';
-import { type Catalogue, createCatalogue, type UpstreamRef } from '../domain/catalogue.ts';
-import { createPriceBook, type PriceBook } from '../domain/pricing.ts';
-import { NO_USAGE } from '../domain/usage.ts';
+import { builtinModel } from '../domain/builtin-models.ts';
+import { createCatalogue } from '../domain/catalogue.ts';
+import { endpointClass } from '../domain/endpoint-class.ts';
+import { createPriceBook } from '../domain/pricing.ts';
+import { missingPrice, type Prices, unusedOverrides } from './doubtful-prices.ts';
 import { renderPath } from './fault.ts';
 import type { GatewayConfig } from './schema.ts';
 
 type Warn = (path: string, message: string) => void;
 
 /** What the checks look at: the configuration as requests will find it. */
-interface Served {
+interface Served extends Prices {
   readonly config: GatewayConfig;
-  readonly upstreams: readonly UpstreamRef[];
-  readonly catalogue: Catalogue;
-  readonly book: PriceBook;
 }
 
 /** Claude models that Google Cloud offers with less context than Anthropic does. */
@@ -24,8 +22,11 @@ const VERTEX_WITHOUT_1M = ['claude-sonnet-4-5-20250929', 'claude-sonnet-4-202505
 export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
   const served: Served = {
     config,
-    upstreams: config.upstreams.map(({ name, provider, models }) => ({
-      ...{ name, provider, models: models ?? null, groups: null },
+    overrides: config.pricing.overrides,
+    upstreams: config.upstreams.map((upstream) => ({
+      ...{ name: upstream.name, provider: upstream.provider },
+      ...{ models: upstream.models ?? null, groups: null },
+      endpoint: endpointClass(upstream.provider === 'vertex' ? upstream.region : null),
     })),
     catalogue: createCatalogue({
       models: config.models.map(({ id, upstream_model }) => ({
@@ -79,40 +80,19 @@ function checkConfiguredModels(served: Served, warn: Warn): void {
       const sent = catalogue.upstreamId(id, upstream);
       if (sent === null) {
         warn(path, `is never used: ${JSON.stringify(id)} is not in the models of that upstream.`);
-      } else if (sent === upstreamModel && !priceOf(served, upstream, id, sent).known) {
-        const message = `${JSON.stringify(upstreamModel)} has no exact price, so it counts at the`;
-        warn(path, `${message} rate for unknown models; add a row to pricing.overrides.`);
+        continue;
       }
+      if (sent !== upstreamModel) continue;
+      const missing = missingPrice(served, { upstream, requestedModel: id, upstreamModel: sent });
+      if (missing !== null) warn(path, missing);
     }
   });
 }
 
 function checkOverrides(served: Served, warn: Warn): void {
-  const { config, upstreams, catalogue } = served;
-  const named = [...catalogue.list(), ...BUILTIN_MODELS].map(({ id }) => id);
-  config.pricing.overrides.forEach((override, index) => {
-    const upstream = upstreams.find(({ name }) => name === override.upstream);
-    if (upstream === undefined) return;
-    const isUsed = [...named, override.model].some((requested) => {
-      const sent = catalogue.upstreamId(requested, upstream);
-      return sent !== null && priceOf(served, upstream, requested, sent).override === override;
-    });
-    if (isUsed) return;
-    const message = `never applies: nothing that is sent to ${JSON.stringify(override.upstream)} is`;
-    warn(`pricing.overrides[${index}]`, `${message} priced by ${JSON.stringify(override.model)}.`);
-  });
-}
-
-function priceOf(
-  { book, config }: Served,
-  { name, provider }: UpstreamRef,
-  requestedModel: string,
-  upstreamModel: string,
-) {
-  const place = { upstream: name, provider, endpoint: 'global', upstreamModel } as const;
-  const { row, known } = book.price({ ...place, requestedModel, usage: NO_USAGE, atMs: 0 });
-  const override = config.pricing.overrides.find(
-    (one) => row === `override/${one.upstream}/${one.model}`,
-  );
-  return { known, override };
+  for (const index of unusedOverrides(served)) {
+    const { upstream, model } = served.overrides[index] ?? {};
+    const message = `never applies: nothing that is sent to ${JSON.stringify(upstream)} is priced by`;
+    warn(`pricing.overrides[${index}]`, `${message} ${JSON.stringify(model)}.`);
+  }
 }

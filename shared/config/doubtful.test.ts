@@ -109,6 +109,36 @@ ${rows.map(([model]) => `    - { upstream: a, model: ${model}, ${EXACT} }`).join
   assert.deepEqual(messages, unused);
 });
 
+test('a price that ends, and one that begins', () => {
+  const { messages } = load(`
+upstreams:
+  - { name: a, provider: anthropic, auth: { api_key: k } }
+  - { name: v, provider: vertex, region: us-east5, project_id: p }
+models:
+  - { id: ends, upstream_model: { a: ends-x } }
+  - { id: follows, upstream_model: { a: follows-x } }
+  - { id: begins, upstream_model: { a: begins-x } }
+  - { id: long, upstream_model: { a: long-x } }
+pricing:
+  overrides:
+    - { upstream: a, model: ends, until: 2027-01-01, ${EXACT} }
+    - { upstream: a, model: follows, until: 2027-01-01, ${EXACT} }
+    - { upstream: a, model: follows-x, from: 2026-12-01, until: 2027-02-01, ${EXACT} }
+    - { upstream: a, model: follows, from: 2027-01-01, ${EXACT} }
+    - { upstream: a, model: begins, from: 2027-01-01, ${EXACT} }
+    - { upstream: a, model: long-x, above_prompt_tokens: 1000, ${EXACT} }
+    - { upstream: v, model: claude-opus-4-8, endpoint: regional, ${EXACT} }
+    - { upstream: v, model: claude-opus-4-8, endpoint: global, ${EXACT} }
+`);
+  assert.deepEqual(messages, [
+    'models[0].upstream_model.a: "ends-x" has no exact price from 2027-01-01T00:00:00Z on, so it ' +
+      'counts at the rate for unknown models; add a row to pricing.overrides.',
+    'models[3].upstream_model.a: "long-x" has no exact price, so it counts at the rate for ' +
+      'unknown models; add a row to pricing.overrides.',
+    'pricing.overrides[7]: never applies: nothing that is sent to "v" is priced by "claude-opus-4-8".',
+  ]);
+});
+
 test('Claude models that Google Cloud has without 1M tokens of context', () => {
   const vertex = 'provider: vertex, region: global, project_id: p';
   const { messages } = load(`

@@ -122,6 +122,38 @@ test('prices are integers of micro-USD, to the last decimal', () => {
   });
 });
 
+test('what a price may say beyond the reference: rates, dates, endpoint and prompt length', () => {
+  const { pricing } = loadValid(`${MINIMAL}${ADMIN}pricing:
+  overrides:
+    - upstream: anthropic
+      model: m
+      input: 1
+      output: 2
+      cache_read: 3
+      cache_write: 4
+      cache_write_1h: 5.5
+      web_search: 0.005
+      from: 2026-12-01
+      until: 2027-01-01T09:00:00+01:00
+      endpoint: multi_region
+      above_prompt_tokens: 200000
+`);
+  assert.deepEqual(pricing.overrides[0], {
+    upstream: 'anthropic',
+    model: 'm',
+    inputMicroUsdPerMTok: 1_000_000,
+    outputMicroUsdPerMTok: 2_000_000,
+    cacheReadMicroUsdPerMTok: 3_000_000,
+    cacheWriteMicroUsdPerMTok: 4_000_000,
+    cacheWrite1hMicroUsdPerMTok: 5_500_000,
+    webSearchMicroUsd: 5000,
+    fromMs: Date.UTC(2026, 11, 1),
+    untilMs: Date.UTC(2027, 0, 1, 8),
+    endpoint: 'multi_region',
+    abovePromptTokens: 200_000,
+  });
+});
+
 test('no secret of the file shows in a printed configuration or in a fault', () => {
   const secrets = ['TOPSECRET-client-0', 'TOPSECRET-key-00000000000000000001', 'TOPSECRET-header'];
   const text = `

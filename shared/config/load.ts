@@ -14,6 +14,7 @@ import { runRules } from './rule.ts';
 import { adminRules } from './rules-admin.ts';
 import { destinationRules } from './rules-destinations.ts';
 import { identityRules } from './rules-identity.ts';
+import { pricingRules } from './rules-pricing.ts';
 import { storeRules } from './rules-stores.ts';
 import { upstreamRules } from './rules-upstreams.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
@@ -41,6 +42,7 @@ const RULES = [
   ...identityRules,
   ...storeRules,
   ...upstreamRules,
+  ...pricingRules,
   ...destinationRules,
   ...adminRules,
 ];

@@ -17,15 +17,10 @@ const LATER = 'comes with a later release';
 const LATER_ALL = 'come with a later release';
 
 const NOT_BUILT_YET: readonly NotBuilt[] = [
-  { path: 'alerts', sentence: `alerts ${LATER_ALL}; leave the section out` },
   { path: 'export', sentence: `exports ${LATER_ALL}; leave the section out` },
   {
     path: 'oidc.google_groups',
     sentence: `groups from Google Workspace ${LATER_ALL}; use groups_claim`,
-  },
-  {
-    path: 'admin.billing_group_tag',
-    sentence: `spend by billing group ${LATER}; leave the key out`,
   },
   {
     path: 'managed.policies[].desktop',

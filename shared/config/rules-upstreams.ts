@@ -1,4 +1,3 @@
-import { builtinModel } from '../domain/builtin-models.ts';
 import { listAt, mapAt, textAt } from './raw-tree.ts';
 import type { Rule, RuleContext } from './rule.ts';
 
@@ -25,14 +24,13 @@ const RESERVED_HEADERS = new Set([
 ]);
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
 
-/** Rules over `upstreams`, and what refers to them: `models` and `pricing.overrides`. */
+/** Rules over `upstreams`, and `models`, which refers to them. */
 export const upstreamRules: readonly Rule[] = [
   namesAreUnique,
   headersAreOurs,
   identityStaysHome,
   keyFilesAreReadable,
   modelsNameUpstreams,
-  pricesNameUpstreams,
 ];
 
 function upstreamName(upstream: unknown): string | undefined {
@@ -119,26 +117,6 @@ function modelsNameUpstreams({ tree, refuse }: RuleContext): void {
       if (names.includes(name)) continue;
       refuse(`models[${index}].upstream_model.${name}`, 'an unknown upstream', oneOfNames(names));
     }
-  });
-}
-
-function pricesNameUpstreams({ tree, refuse }: RuleContext): void {
-  const names = upstreamNames(tree);
-  const seen = new Map<string, number>();
-  listAt(tree, 'pricing', 'overrides').forEach((row, index) => {
-    const upstream = textAt(row, 'upstream');
-    const model = textAt(row, 'model');
-    const path = `pricing.overrides[${index}]`;
-    if (upstream !== undefined && !names.includes(upstream)) {
-      refuse(`${path}.upstream`, JSON.stringify(upstream), oneOfNames(names));
-    }
-    if (upstream === undefined || model === undefined) return;
-    // Every spelling of a built-in model is that model.
-    const identity = JSON.stringify([upstream, builtinModel(model)?.id ?? model.toLowerCase()]);
-    const first = seen.get(identity);
-    const found = `the same upstream and model as pricing.overrides[${first}]`;
-    if (first !== undefined) refuse(path, found, 'one row for each upstream and model');
-    else seen.set(identity, index);
   });
 }
 

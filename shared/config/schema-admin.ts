@@ -1,14 +1,5 @@
 import type { z } from 'zod';
-import {
-  flag,
-  listOf,
-  millionths,
-  oneOf,
-  secretText,
-  section,
-  text,
-  wholeNumber,
-} from './field.ts';
+import { flag, listOf, oneOf, secretText, section, text, textLike, wholeNumber } from './field.ts';
 
 const adminKey = section({
   /** Name in the audit trail; unique over both lists. */
@@ -20,6 +11,11 @@ const ADMIN_KEYS = 'a list of mappings with id and key';
 const ADMIN_GROUP =
   'a group name; an empty one could match an empty group claim and make anyone an admin';
 
+/** As Claude Code takes it; what begins with `anthropic` is not for others to use. */
+const TAG_KEY = /^(?!anthropic)[\w.:/=+\-@]{1,64}$/i;
+const TAG_KEY_ACCEPTED =
+  '1 to 64 letters, digits and _ . : / = + - @, not starting with "anthropic"';
+
 /** The admin API. Without this section there are no caps and no spend API. */
 export const adminSchema = section({
   /** Keys that may read and change. Default none. */
@@ -30,6 +26,11 @@ export const adminSchema = section({
   admin_groups: listOf(text(ADMIN_GROUP), 'a list of groups').default([]),
   /** Sentence added to the refusal at a cap. Absent: nothing is added. */
   blocked_message: text().optional(),
+  /**
+   * Key in a request's `tags` that names the group to bill it to, one of the person's own. Upstreams
+   * get no tags then. Absent: no spend by billing group, and upstreams that know tags get them.
+   */
+  billing_group_tag: textLike(TAG_KEY, TAG_KEY_ACCEPTED).optional(),
   /** Days that audit rows are kept. Default 365. */
   audit_retention_days: wholeNumber('days', 1).default(365),
   /** Months that spend is kept. Default 13. */
@@ -56,34 +57,5 @@ export const enforcementSchema = section({
   reservation_ttl_seconds: wholeNumber('seconds', 1, 3600).default(60),
 });
 
-/** A price per million tokens in USD, as integer micro-USD: "0.30" → 300 000. */
-const rate = () => millionths('USD per million tokens');
-
-const override = section({
-  /** An upstream's name. */
-  upstream: text(),
-  model: text(),
-  input: rate(),
-  output: rate(),
-  cache_read: rate(),
-  cache_write: rate(),
-}).transform((row) => ({
-  upstream: row.upstream,
-  model: row.model,
-  inputMicroUsdPerMTok: row.input,
-  outputMicroUsdPerMTok: row.output,
-  cacheReadMicroUsdPerMTok: row.cache_read,
-  cacheWriteMicroUsdPerMTok: row.cache_write,
-}));
-
-/** What usage costs, where the price list is not what you pay. */
-export const pricingSchema = section({
-  /** Factor on every price; below 1 a discount. Default 1. Read as integer millionths. */
-  multiplier: millionths('factor on every price').default(1_000_000),
-  /** Prices of one model on one upstream, instead of the list's. Default none. */
-  overrides: listOf(override, 'a list of prices').default([]),
-}).transform(({ multiplier, overrides }) => ({ multiplierMillionths: multiplier, overrides }));
-
 export type AdminConfig = z.output<typeof adminSchema>;
 export type EnforcementConfig = z.output<typeof enforcementSchema>;
-export type PricingConfig = z.output<typeof pricingSchema>;

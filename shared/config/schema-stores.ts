@@ -102,6 +102,8 @@ export const jobsSchema = section({
     restore: every(5),
     /** Repairs the quota store's counters from the ledger. Default 60. */
     recompute: every(60),
+    /** Tells alerts that were not told yet, and looks at everybody's thresholds. Default 60. */
+    alerts: every(60),
     /** Removes sign-in state that has expired. Default 60. */
     grants: every(60),
     /** Ages out events, audit rows and people. Default 86400. */

@@ -4,7 +4,8 @@
 
 import type { z } from 'zod';
 import { flag, section, text, wholeNumber } from './field.ts';
-import { adminSchema, enforcementSchema, pricingSchema } from './schema-admin.ts';
+import { adminSchema, enforcementSchema } from './schema-admin.ts';
+import { alertsSchema } from './schema-alerts.ts';
 import {
   accessControlSchema,
   limitsSchema,
@@ -14,6 +15,7 @@ import {
 } from './schema-listen.ts';
 import { managedSchema } from './schema-managed.ts';
 import { oidcSchema } from './schema-oidc.ts';
+import { pricingSchema } from './schema-pricing.ts';
 import { sessionSchema } from './schema-session.ts';
 import {
   busSchema,
@@ -54,6 +56,8 @@ export const gatewaySchema = section({
   /** Absent: no caps, no admin API. */
   admin: adminSchema.optional(),
   enforcement: enforcementSchema.prefault({}),
+  /** Thresholds of caps and budgets, and who is told. */
+  alerts: alertsSchema.prefault({}),
   /** Default: list prices. */
   pricing: pricingSchema.prefault({}),
   /** Absent: no managed settings (telemetry alone still pushes its own). */

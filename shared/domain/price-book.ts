@@ -1,95 +1,135 @@
-// Claude list prices in micro-USD per million tokens. Source: design/prices.md §6 (Anthropic's
-// price pages to 2026-10-24) and the reference gateway 2.1.330 as measured (reference/prices.json).
-// A change of any figure is a new version; a change of price over time is a new row with a date.
+// Claude list prices, as data. A change of any figure is a new version; a change of price over time is
+// a new entry with a date. Not in it, because neither the reference gateway nor this one charges for
+// it: batches (half price), `inference_geo: us` (+10 %), web fetches, code execution.
+
+import { bySpecificity, type PriceRow, type Rates } from './price-row.ts';
 
 export const LIST_VERSION = '2026-10-24';
 
-export interface Rates {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheWrite5m: number;
-  readonly cacheWrite1h: number;
-  readonly cacheRead: number;
-}
-
-export interface PriceRow {
-  /** What usage events name. */
-  readonly id: string;
-  /** `opus 4.8`: family and version, as `modelKey` reads them from an id. */
-  readonly key: string;
-  readonly rates: Rates;
-  /** Epoch milliseconds, inclusive. */
-  readonly fromMs: number;
-  /** All rates times this when the answer says `speed: fast`. */
-  readonly fastTimes: number;
-  /** Above so many prompt tokens every token of the request costs so many times the rate. */
-  readonly promptTier: { readonly aboveTokens: number; readonly times: number } | null;
-  /** Vertex AI's regional and multi-region endpoints cost 10 % more. */
-  readonly regionalPremium: boolean;
-}
+/** Where the figures are from, in design/prices.md §6's letters. */
+export const SOURCES = {
+  P: 'https://platform.claude.com/docs/en/about-claude/pricing, as of 2026-08-22 and later',
+  M: 'the overview pages of Opus 5.5 and Haiku 5.5 at platform.claude.com, 2026-10',
+  R: 're-checks of the price page by claudit (2026-09-23, 2026-10-24) and PromptFuel (2026-10-16)',
+  L: 'the reference gateway 2.1.330, measured',
+} as const;
+type Source = keyof typeof SOURCES;
 
 export const WEB_SEARCH_MICRO_USD = 10_000;
 
-/** In tenths of the rate. */
-export const REGIONAL_PREMIUM_TENTHS = 11;
-
-/** For ids that the list cannot place; what the reference charges for them. */
-export const UNKNOWN_ROW: PriceRow = row('unknown', 'unknown', rates(5, 25, 6.25, 10, 0.5), {
-  regionalPremium: false,
-});
-
-const EARLIER = { regionalPremium: false };
-const FAST = { fastTimes: 2 };
-const FAST_AT_SIX = { fastTimes: 6 };
-const HAIKU_TIER = { promptTier: { aboveTokens: 100_000, times: 5 } };
-const SONNET_5_5_CHEAPER_READ = instant('2026-10-07T00:00:00Z');
-
-export const PRICE_ROWS: readonly PriceRow[] = [
-  row('claude-fable-5-2', 'fable 5.2', rates(8, 40, 10, 16, 0.2), FAST),
-  row('claude-mythos-5-2', 'mythos 5.2', rates(8, 40, 10, 16, 0.2), FAST),
-  row('claude-fable-5-1', 'fable 5.1', rates(10, 50, 12.5, 20, 0.25)),
-  row('claude-mythos-5-1', 'mythos 5.1', rates(10, 50, 12.5, 20, 0.25)),
-  row('claude-fable-5', 'fable 5.0', rates(10, 50, 12.5, 20, 1)),
-  row('claude-mythos-5', 'mythos 5.0', rates(10, 50, 12.5, 20, 1)),
-  row('claude-opus-5-5', 'opus 5.5', rates(4, 20, 5, 8, 0.2), FAST),
-  row('claude-opus-5', 'opus 5.0', rates(5, 25, 6.25, 10, 0.5), FAST),
-  row('claude-opus-4-8', 'opus 4.8', rates(5, 25, 6.25, 10, 0.5), FAST),
-  row('claude-opus-4-7', 'opus 4.7', rates(5, 25, 6.25, 10, 0.5), FAST_AT_SIX),
-  row('claude-opus-4-6', 'opus 4.6', rates(5, 25, 6.25, 10, 0.5), FAST_AT_SIX),
-  row('claude-opus-4-5', 'opus 4.5', rates(5, 25, 6.25, 10, 0.5)),
-  row('claude-opus-4-1', 'opus 4.1', rates(15, 75, 18.75, 30, 1.5), EARLIER),
-  row('claude-opus-4', 'opus 4.0', rates(15, 75, 18.75, 30, 1.5), EARLIER),
-  row('claude-sonnet-5-5', 'sonnet 5.5', rates(2, 10, 2.5, 4, 0.2)),
-  row('claude-sonnet-5-5@2026-10-07', 'sonnet 5.5', rates(2, 10, 2.5, 4, 0.1), {
-    fromMs: SONNET_5_5_CHEAPER_READ,
-  }),
-  row('claude-sonnet-5', 'sonnet 5.0', rates(2, 10, 2.5, 4, 0.2)),
-  row('claude-sonnet-4-6', 'sonnet 4.6', rates(3, 15, 3.75, 6, 0.3)),
-  row('claude-sonnet-4-5', 'sonnet 4.5', rates(3, 15, 3.75, 6, 0.3)),
-  row('claude-sonnet-4', 'sonnet 4.0', rates(3, 15, 3.75, 6, 0.3), EARLIER),
-  row('claude-3-7-sonnet', 'sonnet 3.7', rates(3, 15, 3.75, 6, 0.3), EARLIER),
-  row('claude-3-5-sonnet', 'sonnet 3.5', rates(3, 15, 3.75, 6, 0.3), EARLIER),
-  row('claude-haiku-5-5', 'haiku 5.5', rates(0.1, 0.5, 0.125, 0.2, 0.01), HAIKU_TIER),
-  row('claude-haiku-4-5', 'haiku 4.5', rates(1, 5, 1.25, 2, 0.1)),
-  row('claude-3-5-haiku', 'haiku 3.5', rates(0.8, 4, 1, 1.6, 0.08), EARLIER),
-];
-
-// Family and version, wherever the id stands in a name (`us.anthropic.claude-opus-4-8-v1:0`,
-// `my-claude-opus-4-8-deploy`). Digits that are neither a version nor a date make it another model.
-const NEW_ID =
-  /\bclaude-(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?:-(\d{1,2}))?(?![.]?\d)(?!-\d{1,7}(?!\d))/;
-const OLD_ID = /\bclaude-(\d)-(\d)-(opus|sonnet|haiku)(?![a-z0-9])/;
-
-/** The `key` that a price row of this model would have, or null when the id names no model. */
-export function modelKey(id: string): string | null {
-  const text = id.toLowerCase();
-  const fresh = NEW_ID.exec(text);
-  if (fresh !== null) return `${fresh[1]} ${Number(fresh[2])}.${Number(fresh[3] ?? 0)}`;
-  const old = OLD_ID.exec(text);
-  return old === null ? null : `${old[3]} ${old[1]}.${old[2]}`;
+export interface ListRow extends PriceRow {
+  /** `opus 4.8`, as `modelKey` reads it from an id. */
+  readonly key: string;
+  readonly sources: readonly Source[];
 }
 
-/** From USD as price pages print them, in the order of design/prices.md. */
+interface ListEntry {
+  readonly id: string;
+  readonly key: string;
+  readonly rates: Rates;
+  readonly sources: readonly Source[];
+  readonly fromMs: number | null;
+  /** All token rates times this when the answer says `speed: fast`. */
+  readonly fastTimes: number;
+  /** Above so many prompt tokens every token of the request costs so many times the rate. */
+  readonly promptTier: { readonly aboveTokens: number; readonly times: number } | null;
+  /** Google's regional and multi-region endpoints cost 10 % more. */
+  readonly hasPremium: boolean;
+}
+
+const EARLIER = { hasPremium: false };
+const FAST = { fastTimes: 2 };
+const FAST_AT_SIX = { fastTimes: 6 };
+const LONG_PROMPTS = { promptTier: { aboveTokens: 100_000, times: 5 } };
+const CHEAPER_READ = { fromMs: Temporal.Instant.from('2026-10-07T00:00:00Z').epochMilliseconds };
+
+// USD per million tokens: input, output, cache write 5 min, cache write 1 h, cache read.
+const LIST: readonly ListEntry[] = [
+  entry('claude-fable-5-2', 'fable 5.2', rates(8, 40, 10, 16, 0.2), 'L', FAST),
+  entry('claude-mythos-5-2', 'mythos 5.2', rates(8, 40, 10, 16, 0.2), 'L', FAST),
+  entry('claude-fable-5-1', 'fable 5.1', rates(10, 50, 12.5, 20, 0.25), 'PRL'),
+  entry('claude-mythos-5-1', 'mythos 5.1', rates(10, 50, 12.5, 20, 0.25), 'PRL'),
+  entry('claude-fable-5', 'fable 5.0', rates(10, 50, 12.5, 20, 1), 'PL'),
+  entry('claude-mythos-5', 'mythos 5.0', rates(10, 50, 12.5, 20, 1), 'PL'),
+  entry('claude-opus-5-5', 'opus 5.5', rates(4, 20, 5, 8, 0.2), 'MRL', FAST),
+  entry('claude-opus-5', 'opus 5.0', rates(5, 25, 6.25, 10, 0.5), 'PL', FAST),
+  entry('claude-opus-4-8', 'opus 4.8', rates(5, 25, 6.25, 10, 0.5), 'PL', FAST),
+  entry('claude-opus-4-7', 'opus 4.7', rates(5, 25, 6.25, 10, 0.5), 'PL', FAST_AT_SIX),
+  entry('claude-opus-4-6', 'opus 4.6', rates(5, 25, 6.25, 10, 0.5), 'PL', FAST_AT_SIX),
+  entry('claude-opus-4-5', 'opus 4.5', rates(5, 25, 6.25, 10, 0.5), 'PL'),
+  entry('claude-opus-4-1', 'opus 4.1', rates(15, 75, 18.75, 30, 1.5), 'PL', EARLIER),
+  entry('claude-opus-4', 'opus 4.0', rates(15, 75, 18.75, 30, 1.5), 'PL', EARLIER),
+  entry('claude-sonnet-5-5', 'sonnet 5.5', rates(2, 10, 2.5, 4, 0.2), 'M'),
+  entry(
+    'claude-sonnet-5-5@2026-10-07',
+    'sonnet 5.5',
+    rates(2, 10, 2.5, 4, 0.1),
+    'RL',
+    CHEAPER_READ,
+  ),
+  entry('claude-sonnet-5', 'sonnet 5.0', rates(2, 10, 2.5, 4, 0.2), 'PL'),
+  entry('claude-sonnet-4-6', 'sonnet 4.6', rates(3, 15, 3.75, 6, 0.3), 'PL'),
+  entry('claude-sonnet-4-5', 'sonnet 4.5', rates(3, 15, 3.75, 6, 0.3), 'PL'),
+  entry('claude-sonnet-4', 'sonnet 4.0', rates(3, 15, 3.75, 6, 0.3), 'PL', EARLIER),
+  entry('claude-3-7-sonnet', 'sonnet 3.7', rates(3, 15, 3.75, 6, 0.3), 'PL', EARLIER),
+  entry('claude-3-5-sonnet', 'sonnet 3.5', rates(3, 15, 3.75, 6, 0.3), 'PL', EARLIER),
+  entry('claude-haiku-5-5', 'haiku 5.5', rates(0.1, 0.5, 0.125, 0.2, 0.01), 'MRL', LONG_PROMPTS),
+  entry('claude-haiku-4-5', 'haiku 4.5', rates(1, 5, 1.25, 2, 0.1), 'PL'),
+  entry('claude-3-5-haiku', 'haiku 3.5', rates(0.8, 4, 1, 1.6, 0.08), 'PL', EARLIER),
+];
+
+/** model × endpoint class × prompt tier × speed × valid from, each with all of its meters. */
+export const PRICE_ROWS: readonly ListRow[] = bySpecificity(LIST.flatMap(rowsOf));
+
+/** For ids that the list cannot place; what the reference charges for them. */
+export const UNKNOWN_ROW: PriceRow = plainRow(
+  entry('unknown', 'unknown', rates(5, 25, 6.25, 10, 0.5), 'L', EARLIER),
+);
+
+function rowsOf(listed: ListEntry): ListRow[] {
+  const { fastTimes, promptTier, hasPremium } = listed;
+  let rows = [plainRow(listed)];
+  if (promptTier !== null) {
+    const { aboveTokens, times } = promptTier;
+    rows = rows.flatMap((row) => [
+      row,
+      { ...bent(row, `over-${aboveTokens}`, times), aboveTokens },
+    ]);
+  }
+  if (fastTimes !== 1) {
+    rows = rows.flatMap((row) => [
+      row,
+      { ...bent(row, 'fast', fastTimes), speed: 'fast' as const },
+    ]);
+  }
+  if (!hasPremium) return rows;
+  return rows.flatMap((row): ListRow[] => [
+    row,
+    { ...bent(row, 'regional', 1.1), provider: 'vertex', endpoint: 'regional' },
+    { ...bent(row, 'multi-region', 1.1), provider: 'vertex', endpoint: 'multi_region' },
+  ]);
+}
+
+function plainRow({ id, key, rates: values, sources, fromMs }: ListEntry): ListRow {
+  const always = { untilMs: null, provider: null, endpoint: null, aboveTokens: null, speed: null };
+  return { id, key, rates: values, sources, fromMs, ...always };
+}
+
+/** The same model at other rates. No rate has digits that a factor could lose: they stay integers. */
+function bent(row: ListRow, what: string, times: number): ListRow {
+  const by = (rate: number) => Math.round(rate * times);
+  const { input, output, cacheWrite5m, cacheWrite1h, cacheRead, webSearch } = row.rates;
+  const bentRates = {
+    input: by(input),
+    output: by(output),
+    cacheWrite5m: by(cacheWrite5m),
+    cacheWrite1h: by(cacheWrite1h),
+    cacheRead: by(cacheRead),
+    webSearch,
+  };
+  return { ...row, id: `${row.id}/${what}`, rates: bentRates };
+}
+
 function rates(
   input: number,
   output: number,
@@ -103,6 +143,7 @@ function rates(
     cacheWrite5m: micro(cacheWrite5m),
     cacheWrite1h: micro(cacheWrite1h),
     cacheRead: micro(cacheRead),
+    webSearch: WEB_SEARCH_MICRO_USD,
   };
 }
 
@@ -110,19 +151,22 @@ function micro(usd: number): number {
   return Math.round(usd * 1_000_000);
 }
 
-function row(id: string, key: string, values: Rates, extra: Partial<PriceRow> = {}): PriceRow {
+function entry(
+  id: string,
+  key: string,
+  values: Rates,
+  sources: string,
+  extra: Partial<ListEntry> = {},
+): ListEntry {
   return {
     id,
     key,
     rates: values,
-    fromMs: 0,
+    sources: [...sources] as Source[],
+    fromMs: null,
     fastTimes: 1,
     promptTier: null,
-    regionalPremium: true,
+    hasPremium: true,
     ...extra,
   };
-}
-
-function instant(text: string): number {
-  return Temporal.Instant.from(text).epochMilliseconds;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { modelKey } from './price-book.ts';
+import { modelKey } from './model-key.ts';
 import { createPriceBook, type PriceOverride, type PriceQuery } from './pricing.ts';
 import { NO_USAGE, type Usage } from './usage.ts';
 

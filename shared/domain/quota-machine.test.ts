@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AccountId, userAccount } from './account.ts';
-import { type MicroUsd, microUsd } from './money.ts';
+import {
+  type AccountId,
+  isShared,
+  modelAccount,
+  ORGANIZATION,
+  poolAccount,
+  userAccount,
+} from './account.ts';
+import { type MicroUsd, microUsd, ZERO } from './money.ts';
 import { bucketsAt, PERIODS, type Period } from './period.ts';
-import type { Limit } from './quota.ts';
+import type { AdmitRequest, Limit, Reservation } from './quota.ts';
 import * as machine from './quota-machine.ts';
 import { expired, spend } from './quota-reports.ts';
 import { emptyQuotaState, type QuotaState } from './quota-state.ts';
@@ -13,9 +20,21 @@ import { emptyQuotaState, type QuotaState } from './quota-state.ts';
 const START = Date.UTC(2027, 0, 31, 22);
 const SUBS = ['dana', 'casey'] as const;
 const CAP = microUsd(100);
+const OPUS_CAP = microUsd(70);
+const BUDGET = microUsd(150);
+const POOLS: Readonly<Record<string, MicroUsd>> = { a: microUsd(60), b: microUsd(90) };
+/** Every account there is, and what its spend may not pass. */
+const CAPS: ReadonlyMap<AccountId, MicroUsd> = new Map<AccountId, MicroUsd>([
+  ...SUBS.flatMap((sub): [AccountId, MicroUsd][] => [
+    [userAccount(sub), CAP],
+    [modelAccount('opus', userAccount(sub)), OPUS_CAP],
+  ]),
+  [ORGANIZATION, BUDGET],
+  ...Object.entries(POOLS).map(([group, cap]): [AccountId, MicroUsd] => [poolAccount(group), cap]),
+]);
 
 type Step =
-  | { do: 'admit'; sub: number; reserve: number }
+  | { do: 'admit'; sub: number; reserve: number; opus: boolean; groups: string[] }
   | { do: 'settle' | 'release' | 'extend' | 'apply' | 'replay'; nth: number; amount: number }
   | { do: 'sweep' }
   | { do: 'wait'; ms: number };
@@ -27,6 +46,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('admit' as const),
       sub: fc.nat(1),
       reserve: fc.nat(60),
+      opus: fc.boolean(),
+      groups: fc.subarray(Object.keys(POOLS)),
     }),
   },
   {
@@ -50,10 +71,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** A run and the books an accountant would keep beside it: one line per settled event. */
 function run(steps: readonly Step[]) {
   const state = emptyQuotaState();
-  const admitted: { id: string; sub: string; atMs: number; reserve: MicroUsd }[] = [];
+  const admitted: { id: string; accounts: AccountId[]; atMs: number; reserve: MicroUsd }[] = [];
   const books = new Map<
     string,
-    { sub: string; atMs: number; amount: MicroUsd; applied: boolean }
+    { accounts: readonly AccountId[]; atMs: number; amount: MicroUsd; applied: boolean }
   >();
   let nowMs = START;
   let next = 0;
@@ -65,37 +86,33 @@ function run(steps: readonly Step[]) {
       id: at.id,
       nowMs,
       chargedAtMs: at.atMs,
-      accounts: [userAccount(at.sub)],
+      accounts: at.accounts,
       amountMicroUsd: amount,
       event: '{}',
       orphan,
     });
     // Applied and settled again: the ledger, not the quota store, refuses that one.
     if (answer === 'settled' && !books.has(at.id)) {
-      books.set(at.id, { sub: at.sub, atMs: at.atMs, amount, applied: false });
+      books.set(at.id, { accounts: at.accounts, atMs: at.atMs, amount, applied: false });
     }
   }
 
-  function admit(sub: string, reserve: MicroUsd): void {
-    const id = `e${next++}`;
-    const limits = PERIODS.map((period) => limitOf(sub, period));
-    const admission = machine.admit(state, {
-      id,
-      nowMs,
-      session: { sub, sessionId: null, issuedAtMs: nowMs },
-      capsVersion: 0,
-      accounts: [userAccount(sub)],
-      limits,
-      pools: [],
-      reserveMicroUsd: reserve,
-      reserveUntilMs: nowMs + 60_000,
-      draft: '{}',
-    });
-    if (admission.outcome === 'admitted') admitted.push({ id, sub, atMs: nowMs, reserve });
+  function admit(step: Extract<Step, { do: 'admit' }>): void {
+    const sub = SUBS[step.sub] ?? 'dana';
+    const request = requestOf({ ...step, id: `e${next++}`, sub, nowMs });
+    const admission = machine.admit(state, request);
+    if (admission.outcome !== 'admitted') return;
+    const { id, reserveMicroUsd: reserve } = request;
+    const { pool } = admission;
+    const accounts = pool === null ? [...request.accounts] : [...request.accounts, pool];
+    admitted.push({ id, accounts, atMs: nowMs, reserve });
+    // Asked again it is the same, and reserves nothing more.
+    const again = machine.admit(state, request);
+    assert.equal(again.outcome === 'admitted' && again.pool, pool);
   }
 
   for (const one of steps) {
-    if (one.do === 'admit') admit(SUBS[one.sub] ?? 'dana', microUsd(one.reserve));
+    if (one.do === 'admit') admit(one);
     else if (one.do === 'wait') nowMs += one.ms;
     else if (one.do === 'sweep') {
       for (const held of expired(state, nowMs, 100)) {
@@ -129,17 +146,42 @@ function run(steps: readonly Step[]) {
         if (line !== undefined) line.applied = true;
       }
     }
-    for (const sub of SUBS) overshoot.push(mostSpent(state, sub, nowMs) - CAP);
+    for (const [account, cap] of CAPS) overshoot.push(mostSpent(state, account, nowMs) - cap);
   }
   return { state, admitted, books, nowMs, overshoot };
 }
 
-function limitOf(sub: string, period: Period): Limit {
-  return { capId: period, account: userAccount(sub), period, capMicroUsd: CAP };
+function requestOf(of: {
+  readonly id: string;
+  readonly sub: string;
+  readonly nowMs: number;
+  readonly reserve: number;
+  readonly opus: boolean;
+  readonly groups: readonly string[];
+}): AdmitRequest {
+  const own = userAccount(of.sub);
+  const accounts = [own, ...(of.opus ? [modelAccount('opus', own)] : []), ORGANIZATION];
+  return {
+    id: of.id,
+    nowMs: of.nowMs,
+    session: { sub: of.sub, sessionId: null, issuedAtMs: of.nowMs },
+    capsVersion: 0,
+    accounts,
+    limits: accounts.flatMap(limitsOf),
+    pools: of.groups.map(poolAccount).map((account) => ({ account, limits: limitsOf(account) })),
+    reserveMicroUsd: microUsd(of.reserve),
+    reserveUntilMs: of.nowMs + 60_000,
+    draft: '{}',
+  };
 }
 
-function mostSpent(state: QuotaState, sub: string, nowMs: number): number {
-  const rows = spend(state, [userAccount(sub)], nowMs);
+function limitsOf(account: AccountId): Limit[] {
+  const capMicroUsd = CAPS.get(account) ?? ZERO;
+  return PERIODS.map((period: Period) => ({ capId: period, account, period, capMicroUsd }));
+}
+
+function mostSpent(state: QuotaState, account: AccountId, nowMs: number): number {
+  const rows = spend(state, [account], nowMs);
   return Math.max(...rows.map((row) => row.ledgeredMicroUsd + row.pendingMicroUsd));
 }
 
@@ -148,19 +190,19 @@ describe('quota arithmetic under random interleavings', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const { state, books, nowMs } = run(steps);
-        for (const sub of SUBS) {
-          const account: AccountId = userAccount(sub);
+        for (const account of CAPS.keys()) {
           const held = [...state.reservations.values()].filter((r) => r.accounts.includes(account));
           const reserved = held.reduce((sum, r) => sum + r.amountMicroUsd, 0);
           for (const row of spend(state, [account], nowMs)) {
             const mine = [...books.values()].filter(
-              (line) => line.sub === sub && bucketsAt(line.atMs)[row.period] === row.bucket,
+              (line) =>
+                line.accounts.includes(account) && bucketsAt(line.atMs)[row.period] === row.bucket,
             );
             const total = (applied: boolean) =>
               mine.filter((l) => l.applied === applied).reduce((sum, l) => sum + l.amount, 0);
-            assert.equal(row.ledgeredMicroUsd, total(true), `${sub} ${row.period} ledgered`);
-            assert.equal(row.pendingMicroUsd, total(false), `${sub} ${row.period} pending`);
-            assert.equal(row.reservedMicroUsd, reserved, `${sub} reserved`);
+            assert.equal(row.ledgeredMicroUsd, total(true), `${account} ${row.period} ledgered`);
+            assert.equal(row.pendingMicroUsd, total(false), `${account} ${row.period} pending`);
+            assert.equal(row.reservedMicroUsd, reserved, `${account} reserved`);
           }
         }
       }),
@@ -180,14 +222,14 @@ describe('quota arithmetic under random interleavings', () => {
           admitted.map(({ id }) => id),
         );
         assert.equal(state.outbox.size, 0);
-        for (const row of spend(state, SUBS.map(userAccount), nowMs)) {
+        for (const row of spend(state, [...CAPS.keys()], nowMs)) {
           assert.deepEqual([row.pendingMicroUsd, row.reservedMicroUsd], [0, 0]);
         }
       }),
     );
   });
 
-  it('passes a cap by less than one request when reservations are ceilings', () => {
+  it('passes no cap or budget by a whole request when reservations are ceilings', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
         const { overshoot, admitted } = run(steps);
@@ -199,27 +241,29 @@ describe('quota arithmetic under random interleavings', () => {
     );
   });
 
-  it('never refuses an idle person as busy', () => {
+  it('refuses an idle person as busy only by what is shared, and nobody where all are idle', () => {
+    const groups = fc.subarray(Object.keys(POOLS));
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 40, size: 'max' }),
         fc.nat(1000),
-        (steps, reserve) => {
+        groups,
+        (steps, reserve, groups) => {
           const { state, nowMs } = run(steps);
-          for (const held of state.reservations.values()) machine.release(state, held.id);
-          const answer = machine.admit(state, {
-            id: 'probe',
-            nowMs,
-            session: { sub: 'dana', sessionId: null, issuedAtMs: nowMs },
-            capsVersion: 0,
-            accounts: [userAccount('dana')],
-            limits: PERIODS.map((period) => limitOf('dana', period)),
-            pools: [],
-            reserveMicroUsd: microUsd(reserve),
-            reserveUntilMs: nowMs + 1,
-            draft: '{}',
-          });
-          assert.notEqual(answer.outcome, 'busy');
+          const request = requestOf({ id: '?', sub: 'dana', nowMs, reserve, opus: true, groups });
+          const release = (whose: (held: Reservation) => boolean) => {
+            for (const held of [...state.reservations.values()].filter(whose)) {
+              machine.release(state, held.id);
+            }
+          };
+          release(({ accounts }) => accounts.includes(userAccount('dana')));
+          const answer = machine.admit(state, request);
+          if (answer.outcome === 'busy') {
+            const holding = answer.standings.filter((at) => at.reservedMicroUsd > 0);
+            assert.ok(holding.every(({ limit }) => isShared(limit.account)));
+          }
+          release(() => true);
+          assert.notEqual(machine.admit(state, request).outcome, 'busy');
         },
       ),
     );

@@ -4,6 +4,15 @@
 import { add, type MicroUsd, subtract } from './money.ts';
 import { bucketsAt, PERIODS } from './period.ts';
 import type { Admission, AdmitRequest, ExtendRequest, SettleRequest, Standing } from './quota.ts';
+import {
+  choosePool,
+  heldPool,
+  isSpent,
+  type PoolRoom,
+  poolRooms,
+  type Room,
+  roomOf,
+} from './quota-room.ts';
 import { accountAt, changeReserved, chargePending, type QuotaState } from './quota-state.ts';
 import { isRevoked } from './revocation.ts';
 
@@ -16,19 +25,20 @@ export function admit(state: QuotaState, request: AdmitRequest): Admission {
   if (request.capsVersion !== state.caps.version) {
     return { outcome: 'stale', capsVersion: state.caps.version };
   }
-  const standings = request.limits.map((limit): Standing => {
-    const account = accountAt(state, limit.account, bucketsAt(request.nowMs));
-    const { ledgered, pending } = account.counters[limit.period];
-    const spentMicroUsd = add(ledgered, pending);
-    return { limit, spentMicroUsd, reservedMicroUsd: account.reserved };
-  });
-  const breached = standings.filter((at) => at.spentMicroUsd >= at.limit.capMicroUsd);
-  if (breached.length > 0) return { outcome: 'blocked', standings, breached };
-  if (!isKnown(state, request.id)) {
-    if (standings.some(isSpokenFor)) return { outcome: 'busy', standings };
-    reserve(state, request);
-  }
-  return { outcome: 'admitted', standings };
+  const buckets = bucketsAt(request.nowMs);
+  const own = roomOf(state, request.limits, buckets);
+  if (own.unspent <= 0) return blocked(own.standings);
+  const pools = poolRooms(state, request.pools, buckets);
+  const chosen = choosePool(pools);
+  const standings = [...own.standings, ...(chosen?.standings ?? [])];
+  if (chosen !== null && chosen.unspent <= 0) return blocked(standings);
+  if (isKnown(state, request.id)) return admitted(own, heldPool(state, request, pools));
+  // What is not spent and has nothing left is reserved: nobody waits for what nobody does. A person's
+  // own accounts reserve their own requests, so an idle person is refused by none of these; a shared
+  // one may reserve others', and those end too.
+  if (own.left <= 0 || (chosen !== null && chosen.left <= 0)) return { outcome: 'busy', standings };
+  reserve(state, request, chosen);
+  return admitted(own, chosen);
 }
 
 /** @see QuotaStore.settle */
@@ -83,13 +93,18 @@ function isKnown(state: QuotaState, id: string): boolean {
   return state.reservations.has(id) || state.outbox.has(id) || state.orphaned.has(id);
 }
 
-// Only where something is in flight: an idle person is never refused, so no cap can deadlock.
-function isSpokenFor({ limit, spentMicroUsd, reservedMicroUsd }: Standing): boolean {
-  return reservedMicroUsd > 0 && spentMicroUsd + reservedMicroUsd >= limit.capMicroUsd;
+function blocked(standings: readonly Standing[]): Admission {
+  return { outcome: 'blocked', standings, breached: standings.filter(isSpent) };
 }
 
-function reserve(state: QuotaState, request: AdmitRequest): void {
-  const { id, accounts, reserveMicroUsd, reserveUntilMs, draft, nowMs } = request;
+function admitted(own: Room, pool: PoolRoom | null): Admission {
+  const standings = [...own.standings, ...(pool?.standings ?? [])];
+  return { outcome: 'admitted', standings, pool: pool?.account ?? null };
+}
+
+function reserve(state: QuotaState, request: AdmitRequest, pool: PoolRoom | null): void {
+  const { id, reserveMicroUsd, reserveUntilMs, draft, nowMs } = request;
+  const accounts = pool === null ? request.accounts : [...request.accounts, pool.account];
   const buckets = bucketsAt(nowMs);
   for (const account of accounts) accountAt(state, account, buckets);
   changeReserved(state, accounts, (reserved) => add(reserved, reserveMicroUsd));

@@ -2,7 +2,7 @@
 
 import type { AccountId } from './account.ts';
 import type { CapTable } from './cap.ts';
-import { ZERO } from './money.ts';
+import { type MicroUsd, subtract, ZERO } from './money.ts';
 import { bucketsAt, PERIODS } from './period.ts';
 import type { AccountSpend, Correction, OutboxEntry, Reservation } from './quota.ts';
 import { accountAt, type QuotaState } from './quota-state.ts';
@@ -48,7 +48,14 @@ export function spend(
   });
 }
 
-/** @see QuotaStore.correct */
+/**
+ * An event is in the ledger before it is applied, and (but for a data plane that could not reach the
+ * store) pending before it is in the ledger. So whatever moves meanwhile, `ledgered` belongs between
+ * `total - pending` and, as long as nothing was applied since the sequence was read, `total`; a
+ * counter that is right is within and stays. At rest both ends meet.
+ *
+ * @see QuotaStore.correct
+ */
 export function correct(
   state: QuotaState,
   corrections: readonly Correction[],
@@ -59,9 +66,12 @@ export function correct(
   for (const correction of corrections) {
     const account = accountAt(state, correction.account, buckets);
     const counter = account.counters[correction.period];
-    const moved = account.sequence !== correction.sequence || counter.pending !== ZERO;
-    if (moved) left.push(correction);
-    else if (counter.bucket === correction.bucket) counter.ledgered = correction.ledgeredMicroUsd;
+    const isStill = account.sequence === correction.sequence;
+    if (!isStill || counter.pending !== ZERO) left.push(correction);
+    if (counter.bucket !== correction.bucket) continue;
+    const total = correction.ledgeredMicroUsd;
+    const raised = Math.max(counter.ledgered, subtract(total, counter.pending)) as MicroUsd;
+    counter.ledgered = isStill ? (Math.min(raised, total) as MicroUsd) : raised;
   }
   return left;
 }

@@ -62,19 +62,26 @@ export type Admission =
       readonly outcome: 'admitted';
       /** Of `limits`, then of the pool that takes the charge. */
       readonly standings: readonly Standing[];
-      /** The pool that was chosen. */
+      /**
+       * The pool that takes the charge: its account belongs to the event's. Asked again with the same
+       * id it is the one that the reservation has; null once that was settled.
+       */
       readonly pool: AccountId | null;
     }
   /**
    * Some `spent >= cap`. `breached` has those of `limits`; only where none of these is, and every pool
-   * is spent, those of the pool that is the least overspent.
+   * is spent, those of the pool that is the least overspent; `standings` has the pool's then too.
    */
   | {
       readonly outcome: 'blocked';
       readonly standings: readonly Standing[];
       readonly breached: readonly Standing[];
     }
-  /** Not spent but spoken for: some `spent + reserved >= cap` with something reserved. */
+  /**
+   * Not spent but spoken for: some `spent + reserved >= cap` of `limits` or of the pool with most
+   * left, with something reserved. An idle person is never busy by their own accounts; they may be by
+   * a shared one, for as long as what others have in flight there.
+   */
   | { readonly outcome: 'busy'; readonly standings: readonly Standing[] }
   | { readonly outcome: 'revoked' }
   /** The caller's cap table is old; read the table again and ask again. */
@@ -137,11 +144,11 @@ export interface AccountSpend {
   readonly ledgeredMicroUsd: MicroUsd;
   readonly pendingMicroUsd: MicroUsd;
   readonly reservedMicroUsd: MicroUsd;
-  /** Grows with every apply to the account; a correction names the one it was computed at. */
+  /** Grows with every apply to the account; a correction names the one read before its total. */
   readonly sequence: number;
 }
 
-/** The ledger's word on one bucket: replaces `ledgered` unless the account moved meanwhile. */
+/** The ledger's total of one bucket, against which `ledgered` is put right. */
 export interface Correction {
   readonly account: AccountId;
   readonly period: Period;

@@ -74,8 +74,10 @@ export interface QuotaStore extends AsyncDisposable {
   spend(accounts: readonly AccountId[], nowMs: number): Promise<AccountSpend[]>;
 
   /**
-   * Writes the ledger's totals. A correction whose account moved since `sequence`, or that still has
-   * something pending, is left out and answered, to be computed anew.
+   * Writes the ledger's totals, each read after the account's `sequence`. Exact where the account
+   * stands still: nothing pending, nothing applied since. Else the counter is moved no further than
+   * is certain: `ledgered + pending` is at least the total, and `ledgered` at most, where nothing was
+   * applied since. Such corrections are answered, to be computed anew. Safe to repeat.
    */
   correct(corrections: readonly Correction[], nowMs: number): Promise<Correction[]>;
 }

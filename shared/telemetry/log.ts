@@ -1,5 +1,5 @@
 /** An error prints its message and code, its cause shortened; its stack only at debug. */
-export type LogValue = string | number | boolean | null | undefined | Error;
+export type LogValue = string | number | boolean | null | undefined | Error | readonly string[];
 
 /** Values of a log line: flat, so that nothing large or secret slips in with an object. */
 export type LogFields = Readonly<Record<string, LogValue>>;

@@ -137,6 +137,17 @@ describe('no secret is printed', () => {
   });
 });
 
+test('a list of names stays a list, and nothing secret is in it', () => {
+  const fields = { groups: ['a', 'Bearer abcdefghijklmnop.abcdefghijklmnop.abcdefghijklmnop'] };
+  const [line] = json((log) => log.info('fine', fields));
+  assert.equal(line.groups[0], 'a');
+  assert.doesNotMatch(line.groups[1], /abcdefghijklmnop/);
+  assert.deepEqual(
+    text((log) => log.info('fine', { groups: ['a', 'b c'] })),
+    [`${AT} INFO  fine groups="a,b c"`],
+  );
+});
+
 describe('errors', () => {
   const deepest = Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' });
   const error = new AppError('unavailable', 'try again', {

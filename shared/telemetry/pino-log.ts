@@ -19,7 +19,8 @@ export interface LogOptions {
   readonly destination?: { write(line: string): unknown };
 }
 
-type Printed = string | number | boolean | null | PrintedError;
+type Plain = string | number | boolean | null | readonly string[];
+type Printed = Plain | PrintedError;
 type WriteLine = (level: LogLevel, message: string, fields: LogFields) => void;
 
 const SEVERITIES = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERROR' } as const;
@@ -80,6 +81,7 @@ function textLines({ level, clock }: LogOptions, to: { write(line: string): unkn
 
 function textPairs(name: string, value: Printed): string[] {
   if (typeof value !== 'object' || value === null) return [`${name}=${quoteIfNeeded(value)}`];
+  if (isList(value)) return [`${name}=${quoteIfNeeded(value.join(','))}`];
   return Object.entries(value).map(([part, text]) =>
     part === 'message'
       ? `${name}=${quoteIfNeeded(text)}`
@@ -103,8 +105,8 @@ function oneLine(text: string): string {
 function printFields<E extends Printed>(
   fields: LogFields,
   render: (error: Error) => E,
-): Record<string, string | number | boolean | null | E> {
-  const printed: Record<string, string | number | boolean | null | E> = {};
+): Record<string, Plain | E> {
+  const printed: Record<string, Plain | E> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     printed[TAKEN.has(name) ? `${name}_` : name] = printValue(name, value, render);
@@ -116,7 +118,12 @@ function printValue<E extends Printed>(
   name: string,
   value: Exclude<LogValue, undefined>,
   render: (error: Error) => E,
-): string | number | boolean | null | E {
+): Plain | E {
   if (value instanceof Error) return render(value);
+  if (isList(value)) return value.map((entry) => redactString(name, entry));
   return typeof value === 'string' ? redactString(name, value) : value;
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
 }

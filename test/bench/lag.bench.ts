@@ -5,8 +5,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { userAccount } from '#shared/domain/account.ts';
 import { systemClock } from '#shared/domain/clock.ts';
+import { createPriceBook } from '#shared/domain/pricing.ts';
 import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import { createNotice } from '../../services/control-plane/alerts/notice.ts';
 import { createUsageIngest } from '../../services/control-plane/usage/ingest.ts';
 import { handOver } from '../../services/data-plane/hand-over.ts';
 import { createMemoryLog } from '../support/log.ts';
@@ -36,7 +38,16 @@ async function measure({ quota, bus, ledger, admin }: LagParts): Promise<number[
   const log = createMemoryLog();
   const endedAt = new Map<string, number>();
   const appliedAt = new Map<string, number>();
-  const ingest = createUsageIngest({ ledger, admin, quota: timed(quota, appliedAt), log });
+  const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
+  const notice = createNotice({
+    ...{ bus, ledger, admin, quota, log, clock: systemClock },
+    settings: () => ({ thresholds: [50, 75, 90, 100], groupLimitMode: 'min' }),
+  });
+  const ingest = createUsageIngest({
+    ...{ ledger, admin, notice, log },
+    quota: timed(quota, appliedAt),
+    priceBook: () => book,
+  });
   await using _subscription = bus.subscribe({
     topic: 'usage.v1',
     batchMax: BATCH_MAX,

@@ -110,6 +110,7 @@ test('admin, policies, telemetry and limits mean what they mean in the reference
     read_keys: [{ id: 'dashboard', key: 'secret 1111222233334444ddddeeeeffff0000' }],
     admin_groups: ['platform-admins'],
     blocked_message: 'Ask in #claude.',
+    billing_group_tag: 'cost-centre',
     audit_retention_days: 30,
     spend_retention_months: 6,
     identity_retention_days: 7,

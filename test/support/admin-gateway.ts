@@ -1,9 +1,8 @@
-// The admin API and the usage report over real HTTP, on SQLite and the quota store in process.
+// The admin API and the usage report over real HTTP, on a database (SQLite unless another is named) and
+// the quota store in process.
 
-import { openSqliteAdminStore } from '#shared/adapters/admin-store/sqlite.ts';
-import { openSqliteLedger } from '#shared/adapters/ledger/sqlite.ts';
 import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
-import { openSqliteDatabase } from '#shared/adapters/sql/sqlite-database.ts';
+import type { Revocation } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { createHttpApp } from '#shared/http/app.ts';
 import { createAddressList } from '#shared/http/client-ip.ts';
@@ -14,15 +13,14 @@ import {
   SESSION_AUDIENCE,
 } from '#shared/identity/session-token.ts';
 import { sessionKeysFromSecrets } from '#shared/identity/signing-keys.ts';
-import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { AdminSettings } from '../../services/control-plane/admin/authentication.ts';
 import { createAdminRoutes } from '../../services/control-plane/admin/routes.ts';
 import { createUsageReportRoute } from '../../services/data-plane/usage-report.ts';
+import { type AdminDatabase, onSqlite } from './admin-database.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { createMemoryLog } from './log.ts';
 import { wholeStore } from './quota.ts';
-import { temporaryDatabase } from './sqlite-instance.ts';
 
 export const READ_KEY = 'r'.repeat(36);
 export const WRITE_KEY = 'w'.repeat(36);
@@ -36,9 +34,8 @@ export const ADMIN_SETTINGS: AdminSettings = {
 
 type Breakable = 'publishCaps' | 'spend';
 
-export interface AdminGateway extends AsyncDisposable {
+export interface AdminGateway extends AsyncDisposable, AdminDatabase {
   readonly origin: string;
-  readonly admin: AdminStore;
   /** What the routes are given, minus what `breakQuota` broke. */
   readonly quota: QuotaStore;
   readonly clock: TestClock;
@@ -52,12 +49,14 @@ export interface AdminGateway extends AsyncDisposable {
   reset(): void;
 }
 
-export async function openAdminGateway(): Promise<AdminGateway> {
+/** `replace`: parts of the database that a test has its own of. */
+export async function openAdminGateway(
+  openDatabase = onSqlite,
+  replace: (database: AdminDatabase) => Partial<AdminDatabase> = () => ({}),
+): Promise<AdminGateway> {
   await using cleanup = new AsyncDisposableStack();
-  const file = cleanup.use(temporaryDatabase());
-  const database = cleanup.use(await openSqliteDatabase(file.path));
-  const admin = cleanup.use(openSqliteAdminStore(database));
-  const ledger = cleanup.use(openSqliteLedger(database));
+  const opened = await openDatabase(cleanup);
+  const database: AdminDatabase = { ...opened, ...replace(opened) };
   const clock = createTestClock();
   const log = createMemoryLog();
   const quota = cleanup.use(await wholeStore(openMemoryQuotaStore({ clock })));
@@ -71,10 +70,17 @@ export async function openAdminGateway(): Promise<AdminGateway> {
   const minter = createSessionMinter({ key: keys.signing, audience, clock });
   const verifier = createSessionVerifier({ keys: keys.verification, issuer, audience, clock });
   const { verify } = verifier;
-  const deps = { admin, ledger, quota: failing, verify, clock, log };
+  const deps = { ...database, quota: failing, verify, clock, log };
+  const revoke = async (revocation: Revocation) => {
+    await database.grants.addRevocation(revocation);
+    await quota.revoke(revocation);
+  };
   const app = createHttpApp({
     routes: [
-      ...createAdminRoutes({ ...deps, settings: () => settings.current }),
+      ...createAdminRoutes({
+        ...{ ...deps, revoke, sessionHours: 1 },
+        settings: () => settings.current,
+      }),
       createUsageReportRoute({ ...deps, admin: () => settings.current }),
     ],
     verify,
@@ -101,7 +107,7 @@ export async function openAdminGateway(): Promise<AdminGateway> {
   const owned = cleanup.move();
   return {
     origin: `http://127.0.0.1:${server.port}`,
-    admin,
+    ...database,
     quota,
     clock,
     log,

@@ -10,6 +10,7 @@ import { createSecret } from '#shared/config/secret.ts';
 import type { Budget, Cap } from '#shared/domain/cap.ts';
 import { createCatalogue } from '#shared/domain/catalogue.ts';
 import { createPriceBook } from '#shared/domain/pricing.ts';
+import type { Principal } from '#shared/domain/principal.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
@@ -18,6 +19,7 @@ import type { MessagesSettings } from '../../services/data-plane/messages-deps.t
 import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
 import { createAnthropicUpstream } from '../../services/data-plane/upstreams/anthropic.ts';
 import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
+import { createUsageReportRoute } from '../../services/data-plane/usage-report.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { startHttp, TEST_PRINCIPAL, TEST_TOKEN } from './http.ts';
 import { createMemoryLog } from './log.ts';
@@ -28,6 +30,8 @@ export interface MessagesGatewayOptions {
   readonly settings?: Partial<MessagesSettings>;
   readonly caps?: readonly Cap[];
   readonly budgets?: readonly Budget[];
+  /** Beside `TEST_PRINCIPAL`: each by `tokenOf` their sub. */
+  readonly people?: readonly Pick<Principal, 'sub' | 'groups'>[];
   readonly mayUse?: (model: string) => boolean;
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
@@ -46,6 +50,8 @@ export interface MessagesGateway extends AsyncDisposable {
   /** What was published, in order. */
   readonly events: UsageEvent[];
   ask(body: unknown, init?: AskOptions): Promise<Response>;
+  /** GET /api/oauth/usage. */
+  usage(token?: string): Promise<Response>;
   /** The next event that has not been waited for. */
   nextEvent(): Promise<UsageEvent>;
   /** Resolves when everything that was admitted is settled or released. */
@@ -54,6 +60,8 @@ export interface MessagesGateway extends AsyncDisposable {
 }
 
 export interface AskOptions {
+  /** Default: that of `TEST_PRINCIPAL`. */
+  readonly token?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -61,6 +69,10 @@ export interface AskOptions {
 
 export const MODEL = 'claude-opus-4-8';
 export const PROMPT = { model: MODEL, max_tokens: 64, messages: [{ role: 'user', content: 'hi' }] };
+
+export function tokenOf(sub: string): string {
+  return `token-of-${sub}`;
+}
 
 export function anthropicAt(url: string, name = 'a', models?: string[]): Upstream {
   return createAnthropicUpstream(
@@ -98,6 +110,7 @@ export async function openMessagesGateway(
     maxRequestBytes: 33_554_432,
     capsEnabled: true,
     reservationTtlMs: 60_000,
+    billingGroupTag: null,
     ...options.settings,
   };
   const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
@@ -126,7 +139,14 @@ export async function openMessagesGateway(
     log,
   });
   const gates = { requestBytesMax: 64 * 1024 * 1024 };
-  const server = await startHttp(messages.routes, { clock, log, gates });
+  const report = createUsageReportRoute({ quota, admin: () => settings, clock, log });
+  const people = new Map([[TEST_TOKEN, TEST_PRINCIPAL]]);
+  for (const person of options.people ?? []) {
+    const { sub } = person;
+    people.set(tokenOf(sub), { ...TEST_PRINCIPAL, email: null, sessionId: sub, ...person });
+  }
+  const verify = async (token: string) => people.get(token) ?? null;
+  const server = await startHttp([...messages.routes, report], { clock, log, gates, verify });
   return {
     url: server.url,
     port: server.port,
@@ -135,17 +155,19 @@ export async function openMessagesGateway(
     quota,
     spool,
     events,
-    ask: (body, { path = '/v1/messages', headers, signal } = {}) =>
+    ask: (body, { token = TEST_TOKEN, path = '/v1/messages', headers, signal } = {}) =>
       fetch(`${server.url}${path}`, {
         method: 'POST',
         headers: {
-          authorization: `Bearer ${TEST_TOKEN}`,
+          authorization: `Bearer ${token}`,
           'content-type': 'application/json',
           ...headers,
         },
         body: typeof body === 'string' ? body : JSON.stringify(body),
         ...(signal === undefined ? {} : { signal }),
       }),
+    usage: (token = TEST_TOKEN) =>
+      fetch(`${server.url}/api/oauth/usage`, { headers: { authorization: `Bearer ${token}` } }),
     nextEvent() {
       const first = unread.shift();
       if (first !== undefined) return Promise.resolve(first);

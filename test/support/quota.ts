@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { userAccount } from '#shared/domain/account.ts';
+import { type AccountId, poolAccount, userAccount } from '#shared/domain/account.ts';
 import type { Cap } from '#shared/domain/cap.ts';
 import { type MicroUsd, microUsd } from '#shared/domain/money.ts';
 import type { Period } from '#shared/domain/period.ts';
@@ -26,6 +26,16 @@ export function monthlyLimit(
   period: Period = 'monthly',
 ): Limit {
   return { capId: `cap-${sub}-${period}`, account: userAccount(sub), period, capMicroUsd };
+}
+
+export function limitOf(account: AccountId, capMicroUsd: MicroUsd, period: Period): Limit {
+  return { capId: `cap-${account}-${period}`, account, period, capMicroUsd };
+}
+
+/** A budget of a group for the month. */
+export function poolOf(group: string, capMicroUsd: MicroUsd): Pool {
+  const account = poolAccount(group);
+  return { account, limits: [limitOf(account, capMicroUsd, 'monthly')] };
 }
 
 export interface AdmitSketch {

@@ -13,9 +13,9 @@ import type { Standing } from '#shared/domain/quota.ts';
 import {
   renderBlocked,
   renderBusy,
-  renderStandingHeaders,
   renderUnavailable,
-} from '../../services/data-plane/usage-headers.ts';
+} from '../../services/data-plane/spend-refusals.ts';
+import { renderStandingHeaders } from '../../services/data-plane/usage-headers.ts';
 import { renderUsageReport } from '../../services/data-plane/usage-report.ts';
 
 interface Exchange {
@@ -156,7 +156,7 @@ describe('refusals', () => {
 
   test('busy is ours alone: retryable, within seconds, and it says what it is', () => {
     for (let nowMs = SOME_TIME; nowMs < SOME_TIME + 10; nowMs += 1) {
-      const { status, headers, body } = renderBusy({ nowMs, requestId: 'r' });
+      const { status, headers, body } = renderBusy({ standings: [], nowMs, requestId: 'r' });
       assert.equal(status, 429);
       assert.match(String(headers['retry-after']), /^[123]$/);
       assert.equal(body.error.type, 'rate_limit_error');
@@ -181,7 +181,8 @@ describe('GET /api/oauth/usage', () => {
         captured.find((at) => at.name === name && at.request.path === '/api/oauth/usage') ??
         assert.fail();
       const spent = { daily: ZERO, weekly: ZERO, monthly: ZERO };
-      const rendered = renderUsageReport(standingsOf(situation), spent, SOME_TIME);
+      const standings = standingsOf(situation);
+      const rendered = renderUsageReport({ standings, spent }, SOME_TIME);
       const text = JSON.stringify(rendered).replace(
         /"resets_at":"\d{4}-\d\d-\d\dT00:00:00\.000Z"/g,
         '"resets_at":"<iso>"',
@@ -197,7 +198,7 @@ describe('GET /api/oauth/usage', () => {
       monthly: 50_000_010 as MicroUsd,
     };
     const none = (used: number) => ({ limit: null, used_credits: used, utilization: null });
-    assert.deepEqual(renderUsageReport([], spent, SOME_TIME), {
+    assert.deepEqual(renderUsageReport({ standings: [], spent }, SOME_TIME), {
       extra_usage: {
         is_enabled: true,
         monthly_limit: null,

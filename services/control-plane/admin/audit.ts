@@ -28,7 +28,7 @@ function renderAuditRow(row: AuditRow): object {
     id: String(row.id),
     created_at: isoTime(row.atMs),
     actor: row.actor,
-    action: `spend_limit.${row.action}`,
+    action: row.action === 'erase' ? 'user.erase' : `spend_limit.${row.action}`,
     target_id: row.target,
     before: snapshot(row.before),
     after: snapshot(row.after),

@@ -1,54 +1,74 @@
-// The body of POST /v1/organizations/spend_limits. Messages are those of the reference, to the
-// letter: scripts show them. Only the first fault is named, in the order of the fields below.
+// The body of POST /v1/organizations/spend_limits. Only the first fault is named, in the order of the
+// fields below. `email`, `model`, `amount_usd`, `dry_run` and budgets that are not of a group's month
+// are ours; the reference ignores them.
 
 import type { CapScope } from '#shared/domain/cap.ts';
+import { capModel } from '#shared/domain/model-names.ts';
 import { PERIODS, type Period } from '#shared/domain/period.ts';
-import { AppError } from '#shared/errors/app-error.ts';
+import {
+  type Fields,
+  fault,
+  flag,
+  identifier,
+  parseReason,
+  record,
+  text,
+  typeName,
+} from './body-fields.ts';
+
+/** Whose cap it is to be; `email`: of the person who has the address. */
+export type BodyScope = CapScope | { readonly type: 'user'; readonly email: string };
+
+export interface PooledBody {
+  /** Whole cents, canonical; null: as it is. */
+  readonly amount: string | null;
+  /** Null: as it is. */
+  readonly paused: boolean | null;
+}
 
 export interface CapBody {
-  readonly scope: CapScope;
-  /** Whole cents, canonical; null: unlimited. */
-  readonly amount: string | null;
+  readonly scope: BodyScope;
+  /** Whole cents, canonical; null: unlimited; undefined: as it is. */
+  readonly amount: string | null | undefined;
   readonly period: Period;
+  /** As `Cap.model`. */
+  readonly model: string | null;
+  /** Null: as it is. */
+  readonly pooledBudget: PooledBody | null;
   readonly reason: string | null;
+  readonly dryRun: boolean;
 }
 
 const AMOUNT_MAX = 9_223_372_036_854_775_807n;
-const REASON_LENGTH_MAX = 1000;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** @throws AppError `invalid_request` that names the field. Unknown fields are ignored. */
 export function parseCapBody(value: unknown): CapBody {
   const body = record('', value);
   const scope = parseScope(body['scope']);
-  const amount = parseAmount(body['amount']);
+  const isKept = typeof body['pooled_budget'] === 'object' && body['pooled_budget'] !== null;
+  const amount = parseMoney('', body, AT_MOST);
+  if (amount === undefined && !isKept) throw fault('amount', 'Required');
   const period = parsePeriod(body['period']);
-  if (body['currency'] !== undefined && body['currency'] !== 'USD') {
-    throw fault('currency', 'Invalid literal value, expected "USD"');
-  }
-  if (body['pooled_budget'] !== undefined && body['pooled_budget'] !== null) {
-    throw fault('pooled_budget', 'budgets that a group shares are not available in this version');
-  }
-  return { scope, amount, period, reason: parseReason(body['reason']) };
+  assertDollars('currency', body['currency']);
+  const model = parseModel(body['model']);
+  const pooledBudget = parsePooledBudget(body['pooled_budget'], scope, model);
+  const reason = parseReason(body['reason']);
+  return {
+    scope,
+    amount,
+    period,
+    model,
+    pooledBudget,
+    reason,
+    dryRun: flag('dry_run', body['dry_run']),
+  };
 }
 
-/** Why a cap was changed; kept in the audit trail. */
-export function parseReason(value: unknown): string | null {
-  if (value === undefined || value === null) return null;
-  const reason = text('reason', value);
-  if (reason.length > REASON_LENGTH_MAX) {
-    throw fault('reason', `String must contain at most ${REASON_LENGTH_MAX} character(s)`);
-  }
-  return reason;
-}
-
-function parseScope(value: unknown): CapScope {
-  if (value === undefined) throw fault('scope', 'Required');
+function parseScope(value: unknown): BodyScope {
   const scope = record('scope', value);
   switch (scope['type']) {
     case 'user':
-      return { type: 'user', userId: identifier('scope.user_id', scope['user_id']) };
+      return parseUser(scope);
     case 'rbac_group': {
       const rbacGroupId = identifier('scope.rbac_group_id', scope['rbac_group_id']);
       return { type: 'rbac_group', rbacGroupId };
@@ -63,16 +83,41 @@ function parseScope(value: unknown): CapScope {
   }
 }
 
-function parseAmount(value: unknown): string | null {
-  if (value === null) return null;
-  const digits = text('amount', value);
-  if (!/^\d+$/.test(digits)) {
-    throw fault('amount', 'must be a whole-number decimal string of cents');
+function parseUser({ user_id: userId, email }: Fields): BodyScope {
+  if (email === undefined) {
+    return { type: 'user', userId: identifier('scope.user_id', userId) };
   }
+  if (userId !== undefined) throw fault('scope', 'give user_id or email, not both');
+  return { type: 'user', email: identifier('scope.email', email) };
+}
+
+const CENTS = 'must be a whole-number decimal string of cents';
+const AT_MOST = `must be at most ${AMOUNT_MAX}`;
+
+/** `amount` in cents or `amount_usd` in dollars → cents; undefined: neither is there. */
+function parseMoney(path: string, body: Fields, tooLarge: string): string | null | undefined {
+  const { amount, amount_usd: dollars } = body;
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`);
+  if (dollars === undefined) {
+    return amount === undefined || amount === null
+      ? amount
+      : parseCents(at('amount'), amount, tooLarge);
+  }
+  if (amount !== undefined) throw fault(at('amount'), 'give amount or amount_usd, not both');
+  if (dollars === null) return null;
+  const found = /^(\d+)(?:\.(\d{1,2}))?$/.exec(text(at('amount_usd'), dollars));
+  if (found === null) {
+    throw fault(at('amount_usd'), 'must be a decimal string of dollars with at most two places');
+  }
+  const [, whole = '', fraction = ''] = found;
+  return parseCents(at('amount_usd'), whole + fraction.padEnd(2, '0'), 'is too large');
+}
+
+function parseCents(path: string, value: unknown, tooLarge: string): string {
+  const digits = text(path, value);
+  if (!/^\d+$/.test(digits)) throw fault(path, CENTS);
   const canonical = digits.replace(/^0+(?=\d)/, '');
-  if (canonical.length > 19 || BigInt(canonical) > AMOUNT_MAX) {
-    throw fault('amount', `must be at most ${AMOUNT_MAX}`);
-  }
+  if (canonical.length > 19 || BigInt(canonical) > AMOUNT_MAX) throw fault(path, tooLarge);
   return canonical;
 }
 
@@ -87,31 +132,40 @@ function parsePeriod(value: unknown): Period {
   return period;
 }
 
-function identifier(path: string, value: unknown): string {
-  const id = text(path, value);
-  if (id === '') throw fault(path, 'String must contain at least 1 character(s)');
-  if (CONTROL.test(id)) throw fault(path, 'must not contain control characters');
-  return id;
+function assertDollars(path: string, value: unknown): void {
+  if (value === undefined || value === 'USD') return;
+  throw fault(path, 'Invalid literal value, expected "USD"');
 }
 
-function text(path: string, value: unknown): string {
-  if (value === undefined) throw fault(path, 'Required');
-  if (typeof value !== 'string') throw fault(path, `Expected string, received ${typeName(value)}`);
-  return value;
+function parseModel(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  const model = capModel(text('model', value));
+  if (model === null) throw fault('model', 'must be a family, such as opus, or the id of a model');
+  return model;
 }
 
-function record(path: string, value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw fault(path, `Expected object, received ${typeName(value)}`);
+/** Null also where it says nothing: an empty object, an amount of null. */
+function parsePooledBudget(
+  value: unknown,
+  scope: BodyScope,
+  model: string | null,
+): PooledBody | null {
+  if (value === undefined || value === null) return null;
+  const path = 'pooled_budget';
+  const given = record(path, value);
+  const amount = parseMoney(path, given, CENTS) ?? null;
+  const isPausedGiven = given['paused'] !== undefined;
+  const paused = isPausedGiven ? flag(`${path}.paused`, given['paused']) : null;
+  assertDollars(`${path}.currency`, given['currency']);
+  if (amount === null && paused === null) return null;
+  if (scope.type === 'user') {
+    throw fault('', 'Pooled budget fields can only be set on a group-level limit');
   }
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'array' : typeof value;
-}
-
-function fault(path: string, message: string): AppError {
-  return new AppError('invalid_request', path === '' ? message : `${path}: ${message}`);
+  if (model !== null) {
+    throw fault(
+      '',
+      'Pooled budgets are for all models. Set pooled fields on a limit without model.',
+    );
+  }
+  return { amount, paused };
 }

@@ -11,10 +11,19 @@ export interface EffectiveQuery {
   readonly periods: readonly Period[];
   /** Lower case; empty matches everybody. */
   readonly text: string;
-  /** The last sub of the page before. */
-  readonly after: string | null;
+  /** The period whose spend sorts the people, most first; null: by sub. */
+  readonly sortedBy: Period | null;
+  /** Where the page before ended; null: this is the first. */
+  readonly after: PageEnd | null;
   /** People a page, not rows. */
   readonly limit: number;
+}
+
+/** The last person of a page. */
+export interface PageEnd {
+  readonly sub: string;
+  /** What they spent, as rendered; null: the pages are by sub. */
+  readonly cents: number | null;
 }
 
 const USER_IDS_MAX = 100;
@@ -26,29 +35,40 @@ export function parseEffectiveQuery(query: URLSearchParams): EffectiveQuery {
     throw invalid(`user_ids[]: at most ${USER_IDS_MAX} entries per request`);
   }
   const periods = parsePeriods(query.getAll('period[]'));
-  refuseSort(query.get('sort'), periods.length);
+  const sortedBy = parseSort(query.get('sort'), periods);
   return {
     userIds,
     periods: periods.length === 0 ? PERIODS : periods,
     text: userIds.length === 0 ? (query.get('q') ?? '').toLowerCase() : '',
-    after: parsePageToken(query.get('page')),
+    sortedBy,
+    after: parsePageToken(query.get('page'), sortedBy !== null),
     limit: parsePageLimit(query, 20),
   };
 }
 
-export function renderPageToken(lastSub: string): string {
-  return Buffer.from(JSON.stringify({ p: lastSub }), 'utf8').toString('base64url');
+export function renderPageToken({ sub, cents }: PageEnd): string {
+  const end = { p: sub, ...(cents === null ? {} : { c: cents, s: true }) };
+  return Buffer.from(JSON.stringify(end), 'utf8').toString('base64url');
 }
 
-function parsePageToken(token: string | null): string | null {
+function parsePageToken(token: string | null, isSorted: boolean): PageEnd | null {
   if (token === null) return null;
+  const { p: sub, c: cents, s: sorted } = decodeToken(token);
+  // No sub has a NUL, and not every database takes one.
+  if (typeof sub !== 'string' || sub.includes('\u0000')) throw invalid('page: invalid page token');
+  if (!isSorted && sorted === undefined) return { sub, cents: null };
+  if (!isSorted || sorted !== true || typeof cents !== 'number') {
+    throw invalid('page: invalid page token');
+  }
+  return { sub, cents };
+}
+
+function decodeToken(token: string): { p?: unknown; c?: unknown; s?: unknown } {
   try {
-    const { p }: { p?: unknown } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
-    if (typeof p === 'string') return p;
+    return Object(JSON.parse(Buffer.from(token, 'base64url').toString('utf8')));
   } catch (caught) {
     throw invalid('page: invalid page token', caught);
   }
-  throw invalid('page: invalid page token');
 }
 
 function parsePeriods(names: readonly string[]): Period[] {
@@ -58,11 +78,13 @@ function parsePeriods(names: readonly string[]): Period[] {
   return PERIODS.filter((period) => names.includes(period));
 }
 
-function refuseSort(sort: string | null, periodCount: number): void {
-  if (sort === null) return;
+function parseSort(sort: string | null, [period, ...others]: readonly Period[]): Period | null {
+  if (sort === null) return null;
   if (sort !== 'spend_desc') throw invalid('sort: must be spend_desc');
-  if (periodCount !== 1) throw invalid('sort=spend_desc requires exactly one period[]');
-  throw new AppError('not_supported', 'sort: sorting by spend is not available in this version');
+  if (period === undefined || others.length > 0) {
+    throw invalid('sort=spend_desc requires exactly one period[]');
+  }
+  return period;
 }
 
 function invalid(message: string, cause?: unknown): AppError {

@@ -1,40 +1,31 @@
-// GET …/effective: for each person seen, per period, what they spent and the cap that applies.
-// Spend comes from the quota store, which knows what is not in the ledger yet; while that does not
-// answer, from the ledger.
+// GET …/effective: for each person seen, per period, what they spent and the cap that applies. Beside
+// the reference's rows: one for each cap on a model that applies, with `model`, and in a row of a
+// person with budgets of its period these, paused ones too.
 
-import { type AccountId, userAccount } from '#shared/domain/account.ts';
+import { type AccountId, modelAccount, userAccount } from '#shared/domain/account.ts';
 import { type CapIndex, type GroupLimitMode, indexCaps, resolveCap } from '#shared/domain/cap.ts';
-import type { Clock } from '#shared/domain/clock.ts';
-import {
-  add,
-  fromCents,
-  type MicroUsd,
-  microUsd,
-  toCentsText,
-  ZERO,
-} from '#shared/domain/money.ts';
-import { bucketsAt, type Period } from '#shared/domain/period.ts';
-import { AppError } from '#shared/errors/app-error.ts';
-import type { AdminStore, Person, SpendLimit } from '#shared/ports/admin-store.ts';
-import type { Ledger } from '#shared/ports/ledger.ts';
-import type { QuotaStore } from '#shared/ports/quota-store.ts';
-import type { Log } from '#shared/telemetry/log.ts';
-import { type EffectiveQuery, parseEffectiveQuery, renderPageToken } from './effective-query.ts';
-import { renderScope } from './render-limit.ts';
+import { capTableOf } from '#shared/domain/cap-table.ts';
+import type { MicroUsd } from '#shared/domain/money.ts';
+import type { Period } from '#shared/domain/period.ts';
+import type { AdminStore, SpendLimit } from '#shared/ports/admin-store.ts';
+import { type Identity, type PeopleDeps, readPeoplePage } from './effective-people.ts';
+import { parseEffectiveQuery, renderPageToken } from './effective-query.ts';
+import { milliCents, readSpend, type Spent } from './read-spend.ts';
+import { poolOf, renderScope } from './render-limit.ts';
 
-export interface EffectiveDeps {
+export interface EffectiveDeps extends PeopleDeps {
   readonly admin: Pick<AdminStore, 'caps' | 'people' | 'person'>;
-  readonly ledger: Pick<Ledger, 'spendOf'>;
-  readonly quota: Pick<QuotaStore, 'spend'>;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
-/** How many people a search looks at in one read. */
-const SEARCH_PAGE = 500;
-
-type Identity = Pick<Person, 'sub' | 'email' | 'name' | 'groups'>;
-type SpentByPeriod = Readonly<Record<Period, MicroUsd>>;
+interface Row {
+  readonly person: Identity;
+  readonly period: Period;
+  readonly model: string | null;
+  /** Null: no cap applies. */
+  readonly limit: SpendLimit | null;
+  /** Those whose budget the person shares. */
+  readonly budgets: readonly SpendLimit[];
+}
 
 export async function listEffective(
   deps: EffectiveDeps,
@@ -42,112 +33,65 @@ export async function listEffective(
   search: URLSearchParams,
 ): Promise<object> {
   const query = parseEffectiveQuery(search);
-  const { people, next } = await readPeople(deps.admin, query);
-  const accounts = people.map(({ sub }) => userAccount(sub));
-  const [limits, spent] = await Promise.all([deps.admin.caps(), readSpend(deps, accounts)]);
-  const index = indexLimits(limits);
+  const [{ people, next }, limits] = await Promise.all([
+    readPeoplePage(deps, query),
+    deps.admin.caps(),
+  ]);
+  const rowsOf = createRows(limits, mode);
+  const rows = people.flatMap((person) =>
+    query.periods.flatMap((period) => rowsOf(person, period)),
+  );
+  const spent = await readSpend(deps, rows.flatMap(accountsOf));
+  return {
+    data: rows.map((row) => renderRow(row, spent)),
+    next_page: next === null ? null : renderPageToken(next),
+  };
+}
+
+function createRows(limits: readonly SpendLimit[], mode: GroupLimitMode) {
+  const index = indexCaps(capTableOf(0, limits));
   const byId = new Map(limits.map((limit) => [limit.id, limit]));
-  const data = people.flatMap((person) =>
-    query.periods.map((period) => {
-      const cap = resolveCap(index, person, period, mode);
-      const limit = cap === null ? null : (byId.get(cap.id) ?? null);
-      const amount = spent.get(userAccount(person.sub))?.[period] ?? ZERO;
-      return renderRow({ person, period, limit, amount });
-    }),
-  );
-  return { data, next_page: next === null ? null : renderPageToken(next) };
-}
-
-interface PeoplePage {
-  readonly people: readonly Identity[];
-  /** The last sub of this page when more follow. */
-  readonly next: string | null;
-}
-
-async function readPeople(
-  admin: EffectiveDeps['admin'],
-  query: EffectiveQuery,
-): Promise<PeoplePage> {
-  if (query.userIds.length > 0) return readNamed(admin, query);
-  const found: Person[] = [];
-  const pageSize = query.text === '' ? query.limit + 1 : SEARCH_PAGE;
-  let after = query.after;
-  do {
-    const page = await admin.people(after, pageSize);
-    found.push(...page.rows.filter((person) => matches(person, query.text)));
-    after = page.next;
-  } while (after !== null && found.length <= query.limit);
-  return cut(found, query.limit);
-}
-
-/** People who were never seen are shown too: a cap may wait for them. */
-async function readNamed(
-  admin: EffectiveDeps['admin'],
-  { userIds, after, limit }: EffectiveQuery,
-): Promise<PeoplePage> {
-  const wanted = userIds.filter((sub) => after === null || sub > after).slice(0, limit + 1);
-  const people = await Promise.all(
-    wanted.map(
-      async (sub): Promise<Identity> =>
-        (await admin.person(sub)) ?? { sub, email: null, name: null, groups: [] },
-    ),
-  );
-  return cut(people, limit);
-}
-
-function cut(people: readonly Identity[], limit: number): PeoplePage {
-  const page = people.slice(0, limit);
-  return { people: page, next: people.length > limit ? (page.at(-1)?.sub ?? null) : null };
-}
-
-function matches({ sub, email, name }: Person, text: string): boolean {
-  return [sub, email, name].some((value) => value?.toLowerCase().includes(text) === true);
-}
-
-async function readSpend(
-  { quota, ledger, clock, log }: EffectiveDeps,
-  accounts: readonly AccountId[],
-): Promise<ReadonlyMap<AccountId, SpentByPeriod>> {
-  const nowMs = clock.now();
-  try {
-    const spent = new Map<AccountId, Record<Period, MicroUsd>>();
-    for (const row of await quota.spend(accounts, nowMs)) {
-      const periods = spent.get(row.account) ?? { daily: ZERO, weekly: ZERO, monthly: ZERO };
-      periods[row.period] = add(row.ledgeredMicroUsd, row.pendingMicroUsd);
-      spent.set(row.account, periods);
-    }
-    return spent;
-  } catch (caught) {
-    const error = AppError.from(caught);
-    if (error.code !== 'unavailable') throw error;
-    log.warn('spend read from the ledger: the quota store does not answer', {
-      detail: error.detail,
+  const models = [...index.models].sort();
+  const withBudget = limits.filter((limit) => poolOf(limit) !== null);
+  return (person: Identity, period: Period): Row[] => {
+    const limitFor = (model: string | null) => capOf(index, byId, { person, period, model, mode });
+    const budgets = withBudget.filter(
+      (limit) => limit.period === period && isSharedBy(limit, person),
+    );
+    const ofModels = models.flatMap((model): Row[] => {
+      const limit = limitFor(model);
+      return limit === null ? [] : [{ person, period, model, limit, budgets: [] }];
     });
-    const spent = new Map<AccountId, SpentByPeriod>();
-    for (const account of accounts) {
-      spent.set(account, await ledger.spendOf(account, bucketsAt(nowMs)));
-    }
-    return spent;
-  }
+    return [{ person, period, model: null, limit: limitFor(null), budgets }, ...ofModels];
+  };
 }
 
-function indexLimits(limits: readonly SpendLimit[]): CapIndex {
-  const caps = limits.map(({ id, scope, period, amount }) => ({
-    id,
-    scope,
-    period,
-    amountMicroUsd: amount === null ? null : fromCents(BigInt(amount)),
-  }));
-  return indexCaps({ version: 0, caps });
+function capOf(
+  index: CapIndex,
+  byId: ReadonlyMap<string, SpendLimit>,
+  asked: Pick<Row, 'person' | 'period' | 'model'> & { readonly mode: GroupLimitMode },
+): SpendLimit | null {
+  const cap = resolveCap(index, asked.person, asked.period, asked.mode, asked.model);
+  return cap === null ? null : (byId.get(cap.id) ?? null);
 }
 
-function renderRow(row: {
-  readonly person: Identity;
-  readonly period: Period;
-  readonly limit: SpendLimit | null;
-  readonly amount: MicroUsd;
-}): object {
-  const { person, period, limit, amount } = row;
+function isSharedBy({ scope }: SpendLimit, { groups }: Identity): boolean {
+  if (scope.type === 'organization') return true;
+  return scope.type === 'rbac_group' && groups.includes(scope.rbacGroupId);
+}
+
+function accountsOf(row: Row): AccountId[] {
+  return [accountOf(row), ...row.budgets.flatMap((limit) => poolOf(limit) ?? [])];
+}
+
+function accountOf({ person, model }: Row): AccountId {
+  const own = userAccount(person.sub);
+  return model === null ? own : modelAccount(model, own);
+}
+
+function renderRow(row: Row, spent: Spent): object {
+  const { person, period, model, limit, budgets } = row;
+  const amount: MicroUsd = spent(accountOf(row), period);
   return {
     scope: { type: 'user', user_id: person.sub },
     groups: person.groups,
@@ -164,10 +108,22 @@ function renderRow(row: {
     source: limit === null ? null : renderScope(limit.scope),
     spend_limit_id: limit?.id ?? null,
     period_to_date_spend: milliCents(amount),
+    ...(model === null ? {} : { model }),
+    ...(budgets.length === 0
+      ? {}
+      : { budgets: budgets.flatMap((budget) => renderBudget(budget, spent) ?? []) }),
   };
 }
 
-/** Cents with up to three decimals, half up: `0.4725` is shown as `0.473`. */
-function milliCents(amount: MicroUsd): string {
-  return toCentsText(microUsd(Math.floor((amount + 5) / 10) * 10), 3);
+function renderBudget(limit: SpendLimit, spent: Spent): object | null {
+  const account = poolOf(limit);
+  if (account === null || limit.pooledBudget === null) return null;
+  const { amount, paused } = limit.pooledBudget;
+  return {
+    scope: renderScope(limit.scope),
+    period: limit.period,
+    amount,
+    ...(paused ? { paused } : {}),
+    period_to_date_spend: milliCents(spent(account, limit.period)),
+  };
 }

@@ -1,8 +1,10 @@
 // How a spend limit is spelled on the wire: in replies, in `source` and in the audit trail.
 
-import type { CapScope } from '#shared/domain/cap.ts';
+import type { AccountId } from '#shared/domain/account.ts';
+import { budgetAccount, type CapScope } from '#shared/domain/cap.ts';
 import { isoTime } from '#shared/domain/clock.ts';
 import type { SpendLimit } from '#shared/ports/admin-store.ts';
+import { milliCents, readSpend, type SpendDeps, type Spent } from './read-spend.ts';
 
 export function renderScope(scope: CapScope): object {
   switch (scope.type) {
@@ -15,7 +17,17 @@ export function renderScope(scope: CapScope): object {
   }
 }
 
-export function renderLimit(limit: SpendLimit): object {
+/** With what was spent of their budgets. */
+export async function renderLimits(
+  deps: SpendDeps,
+  limits: readonly SpendLimit[],
+): Promise<object[]> {
+  const accounts = limits.flatMap((limit) => poolOf(limit) ?? []);
+  const spent = await readSpend(deps, accounts);
+  return limits.map((limit) => renderLimit(limit, spent));
+}
+
+function renderLimit(limit: SpendLimit, spent: Spent): object {
   return {
     type: 'spend_limit',
     id: limit.id,
@@ -25,7 +37,8 @@ export function renderLimit(limit: SpendLimit): object {
     amount: limit.amount,
     currency: limit.currency,
     period: limit.period,
-    ...pooledBudget(limit),
+    ...modelField(limit),
+    ...pooledBudget(limit, spent),
   };
 }
 
@@ -39,11 +52,29 @@ export function renderSnapshot(limit: SpendLimit): object {
     currency: limit.currency,
     created_at: isoTime(limit.createdAtMs),
     updated_at: isoTime(limit.updatedAtMs),
-    ...pooledBudget(limit),
+    ...modelField(limit),
+    ...pooledBudget(limit, null),
   };
 }
 
-/** Shared budgets are monthly and of groups; a row that could have one says that it has none. */
-function pooledBudget({ scope, period }: SpendLimit): { pooled_budget?: null } {
-  return scope.type === 'rbac_group' && period === 'monthly' ? { pooled_budget: null } : {};
+function modelField({ model }: SpendLimit): { model?: string } {
+  return model === null ? {} : { model };
+}
+
+/** Null: the limit has none. */
+export function poolOf({ scope, pooledBudget }: SpendLimit): AccountId | null {
+  return pooledBudget === null || scope.type === 'user' ? null : budgetAccount(scope);
+}
+
+/** A group's monthly row says that it has none; where the reference knows no budgets nothing is said. */
+function pooledBudget(limit: SpendLimit, spent: Spent | null): { pooled_budget?: object | null } {
+  const { scope, period, model, currency, pooledBudget: budget } = limit;
+  const account = poolOf(limit);
+  if (budget === null || account === null) {
+    const isOfGroup = scope.type === 'rbac_group' && period === 'monthly' && model === null;
+    return isOfGroup ? { pooled_budget: null } : {};
+  }
+  const { amount, paused } = budget;
+  const spend = spent === null ? {} : { period_to_date_spend: milliCents(spent(account, period)) };
+  return { pooled_budget: { amount, paused, currency, ...spend } };
 }

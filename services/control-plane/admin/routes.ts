@@ -1,32 +1,33 @@
-// The admin API: /v1/organizations/spend_limits. It authenticates by itself and answers in its own
-// envelope.
+// The admin API: spend limits, usage, and the erasure of people. It authenticates by itself and answers
+// in its own envelope.
 
-import type { Clock } from '#shared/domain/clock.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { sendJson } from '#shared/http/answer.ts';
 import { readJson } from '#shared/http/body.ts';
 import type { Exchange, Method, Route } from '#shared/http/route.ts';
-import type { AdminStore } from '#shared/ports/admin-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
-import type { Log } from '#shared/telemetry/log.ts';
+import { applyCaps } from './apply-caps.ts';
 import { listAudit } from './audit.ts';
 import { type Administrator, type AdminSettings, authenticate } from './authentication.ts';
 import { parseCapBody } from './cap-body.ts';
+import { parseCapsFile } from './caps-file.ts';
 import { listEffective } from './effective.ts';
-import { listCaps, readCap, removeCap, setCap, unknownLimit } from './spend-limits.ts';
+import { type EraseDeps, eraseUser } from './erase-user.ts';
+import { listLimits, readLimit, unknownLimit } from './list-limits.ts';
+import { removeCap, type SpendLimitDeps, setCap } from './spend-limits.ts';
+import { createUsageReport } from './usage-report.ts';
 
-export interface AdminDeps {
-  readonly admin: AdminStore;
-  readonly ledger: Pick<Ledger, 'spendOf'>;
+export interface AdminDeps extends SpendLimitDeps, EraseDeps {
+  readonly ledger: SpendLimitDeps['ledger'] &
+    EraseDeps['ledger'] &
+    Pick<Ledger, 'rollups' | 'eventsBetween' | 'corrections'>;
   readonly quota: Pick<QuotaStore, 'isRevoked' | 'publishCaps' | 'spend'>;
   /** Null: not a valid session token. */
   readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   /** Asked at every request, so that a reload holds at the next one. Null: no `admin` block. */
   readonly settings: () => AdminSettings | null;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 interface AdminCall {
@@ -43,22 +44,33 @@ type Respond = (call: AdminCall) => Promise<object>;
 const BASE = '/v1/organizations/spend_limits';
 
 export function createAdminRoutes(deps: AdminDeps): Route[] {
+  const usageReport = createUsageReport(deps);
   return [
+    route(deps, '/v1/organizations/usage', { GET: ({ query }) => usageReport(query) }),
     route(deps, `${BASE}/effective`, {
       GET: ({ settings, query }) => listEffective(deps, settings.groupLimitMode, query),
     }),
     route(deps, `${BASE}/audit`, { GET: ({ query }) => listAudit(deps.admin, query) }),
     route(deps, BASE, {
-      GET: ({ query }) => listCaps(deps, query),
-      POST: async ({ who, exchange }) =>
-        setCap(deps, who, parseCapBody(await readJson(exchange.req))),
+      GET: ({ query }) => listLimits(deps, query),
+      POST: async (call) =>
+        setCap(deps, changeBy(call), parseCapBody(await readJson(call.exchange.req))),
+      PUT: async ({ who, exchange }) =>
+        applyCaps(deps, who.actor, parseCapsFile(await readJson(exchange.req))),
     }),
     route(deps, `${BASE}/`, {}),
     route(deps, `${BASE}/:id`, {
-      GET: ({ id }) => readCap(deps, id),
-      DELETE: ({ who, id, query }) => removeCap(deps, who, { id, query }),
+      GET: ({ id }) => readLimit(deps, id),
+      DELETE: (call) => removeCap(deps, changeBy(call), call),
+    }),
+    route(deps, '/v1/organizations/users/:id', {
+      DELETE: ({ who, id, query }) => eraseUser(deps, who, { userId: id, query }),
     }),
   ];
+}
+
+function changeBy({ who, settings }: AdminCall) {
+  return { actor: who.actor, mode: settings.groupLimitMode };
 }
 
 function route(

@@ -1,7 +1,8 @@
 // The ledger's totals → the quota store: repairs drift and fills a store that lost its memory.
 //
-// The store is read before the ledger: a total may only replace a counter that nothing moved in
-// between, which the store checks by the account's sequence. What moved is left for the next run.
+// The store is read before the ledger, so that it can tell by an account's sequence whether a total
+// still says all. Where it does not, the counter is put within bounds (quota-reports.ts, correct): an
+// account that never stands still, as everybody's budget, is never wrong by more than it has pending.
 
 import type { Clock } from '#shared/domain/clock.ts';
 import { bucketsAt } from '#shared/domain/period.ts';
@@ -11,7 +12,7 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 
 export interface RecomputeDeps {
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'totals'>;
   readonly quota: QuotaStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -19,7 +20,7 @@ export interface RecomputeDeps {
 
 const ACCOUNTS_PER_PAGE = 200;
 
-/** Answers how many counters moved meanwhile and were left for the next run. */
+/** Answers how many counters moved meanwhile and may still be inexact. */
 export async function recomputeQuota(deps: RecomputeDeps, signal: AbortSignal): Promise<number> {
   const nowMs = deps.clock.now();
   const buckets = bucketsAt(nowMs);

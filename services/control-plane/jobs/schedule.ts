@@ -1,5 +1,6 @@
 import type { Job } from '#shared/ports/job-runner.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
+import type { Notice } from '../alerts/notice.ts';
 import { type RestoreDeps, restoreQuota } from '../restore.ts';
 import { recomputeQuota } from './recompute.ts';
 import { relayOutbox } from './relay.ts';
@@ -10,6 +11,7 @@ export type JobDeps = RestoreDeps &
   RetentionDeps &
   Parameters<typeof sweepGrants>[0] & {
     readonly bus: UsageBus;
+    readonly notice: Pick<Notice, 'recheck'>;
     readonly everySeconds: Readonly<Record<JobName, number>>;
   };
 
@@ -19,6 +21,7 @@ export type JobName =
   | 'caps'
   | 'restore'
   | 'recompute'
+  | 'alerts'
   | 'grants'
   | 'retention';
 
@@ -39,6 +42,7 @@ export function jobTable(deps: JobDeps): Job[] {
     caps: () => publishAgain(deps),
     restore: (signal) => restoreQuota(deps, signal),
     recompute: async (signal) => void (await recomputeQuota(deps, signal)),
+    alerts: (signal) => deps.notice.recheck(signal),
     grants: () => sweepGrants(deps),
     retention: () => retain(deps),
   };

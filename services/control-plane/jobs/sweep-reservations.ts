@@ -9,7 +9,7 @@ import type { Log } from '#shared/telemetry/log.ts';
 
 export interface SweepDeps {
   readonly quota: QuotaStore;
-  readonly bus: UsageBus;
+  readonly bus: Pick<UsageBus, 'publish'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -52,7 +52,9 @@ async function settleOrphan(deps: SweepDeps, held: Reservation, nowMs: number): 
 
 function readDraft(deps: SweepDeps, held: Reservation): UsageEvent | null {
   try {
-    return { ...decodeUsageEvent(held.draft), outcome: 'orphaned', estimated: true };
+    const draft = decodeUsageEvent(held.draft);
+    // The draft is older than the choice of a budget, which the reservation knows.
+    return { ...draft, accounts: held.accounts, outcome: 'orphaned', estimated: true };
   } catch (caught) {
     deps.log.error('an orphaned reservation has no readable draft; it is released unbilled', {
       event_id: held.id,

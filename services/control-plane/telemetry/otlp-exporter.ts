@@ -3,6 +3,7 @@
 // later.
 
 import type { Signal, SignalSwitches } from '#shared/domain/settings-push.ts';
+import { attempt, type Outcome } from '../delivery/attempt.ts';
 
 export interface TelemetryDestination extends SignalSwitches {
   /** Base URL; `/v1/<signal>` is appended. It names the destination on the bus, so: no secrets. */
@@ -20,17 +21,7 @@ export interface TelemetryExport {
   readonly data: Uint8Array;
 }
 
-/** Reasons are for the operator and hold no content, header or answer of the destination. */
-export type ExportOutcome =
-  | { readonly outcome: 'delivered' }
-  | { readonly outcome: 'rejected'; readonly reason: string }
-  | {
-      readonly outcome: 'failed';
-      readonly reason: string;
-      readonly retryAfterSeconds: number | undefined;
-    };
-
-export type OtlpExporter = (request: TelemetryExport) => Promise<ExportOutcome>;
+export type OtlpExporter = (request: TelemetryExport) => Promise<Outcome>;
 
 /** A redirect, a wrong key, a wrong path or a pause: all of them mended on the other side. */
 const RETRIED = (status: number) =>
@@ -40,17 +31,9 @@ export function createOtlpExporter(options: {
   readonly userAgent: string;
   readonly timeoutMs: number;
 }): OtlpExporter {
-  return async (request) => {
-    try {
-      const response = await post(request, options.userAgent, options.timeoutMs);
-      await response.body?.cancel();
-      return outcomeOf(response);
-    } catch (err) {
-      const isTimeout = err instanceof DOMException && err.name === 'TimeoutError';
-      const reason = isTimeout ? `no answer in ${options.timeoutMs} ms` : 'connection failed';
-      return { outcome: 'failed', reason, retryAfterSeconds: undefined };
-    }
-  };
+  const { userAgent, timeoutMs } = options;
+  return (request) =>
+    attempt(() => post(request, userAgent, timeoutMs), { timeoutMs, isRetried: RETRIED });
 }
 
 async function post(request: TelemetryExport, userAgent: string, timeoutMs: number) {
@@ -69,13 +52,4 @@ async function post(request: TelemetryExport, userAgent: string, timeoutMs: numb
     redirect: 'manual',
     signal: AbortSignal.timeout(timeoutMs),
   });
-}
-
-function outcomeOf({ status, headers }: Response): ExportOutcome {
-  if (status >= 200 && status < 300) return { outcome: 'delivered' };
-  const reason = `destination answered ${status}`;
-  if (!RETRIED(status)) return { outcome: 'rejected', reason };
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  const retryAfterSeconds = seconds > 0 && seconds <= 3600 ? seconds : undefined;
-  return { outcome: 'failed', reason, retryAfterSeconds };
 }

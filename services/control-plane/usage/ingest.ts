@@ -1,4 +1,4 @@
-// One usage event → ledger → quota → ack: the second straight line. A failure before the end means
+// One usage event → ledger → quota → notice → ack: the second straight line. A failure before the end means
 // redelivery, which changes nothing that was done before; an event that can never be read is dead.
 
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
@@ -9,24 +9,31 @@ import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { BatchResult, Message } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import type { Notice } from '../alerts/notice.ts';
+import { createPriceCheck, type PriceCheckDeps } from './check-prices.ts';
 
-export interface UsageIngestDeps {
+export interface UsageIngestDeps extends PriceCheckDeps {
   readonly ledger: Ledger;
   readonly quota: QuotaStore;
   readonly admin: AdminStore;
+  /** Looks at what the events were counted against. Never rejects. */
+  readonly notice: Pick<Notice, 'noticed'>;
   readonly log: Log;
 }
 
 export type UsageIngest = (batch: readonly Message[]) => Promise<BatchResult>;
 
 export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
+  const checkPrices = createPriceCheck(deps);
   return async (batch) => {
     const { events, dead } = readBatch(batch, deps.log);
     const { recorded, duplicates } = await deps.ledger.record(events);
+    checkPrices(events.filter(({ id }) => recorded.includes(id)));
     const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
     const counted = duplicates.filter((id) => !uncounted.includes(id));
     await deps.quota.apply([...recorded, ...counted], uncounted);
     await noteSeen(deps, events);
+    await deps.notice.noticed(events);
     return { dead };
   };
 }

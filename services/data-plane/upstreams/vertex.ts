@@ -4,7 +4,7 @@
 
 import type { VertexUpstreamConfig } from '#shared/config/schema-upstreams.ts';
 import type { Clock } from '#shared/domain/clock.ts';
-import type { EndpointClass } from '#shared/domain/pricing.ts';
+import { endpointClass } from '#shared/domain/endpoint-class.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
 import { spliceBody } from '../splice.ts';
@@ -14,7 +14,6 @@ import { createTokenSource, googleTokenFetcher, type TokenSource } from './googl
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
 const ANTHROPIC_VERSION = '"vertex-2023-10-16"';
-const MULTI_REGIONS: ReadonlySet<string> = new Set(['us', 'eu']);
 
 export interface VertexOptions {
   readonly version: string;
@@ -84,13 +83,8 @@ function baseUrl({ base_url, region }: VertexUpstreamConfig): { origin: string; 
 
 function hostOf(region: string): string {
   if (region === 'global') return 'aiplatform.googleapis.com';
-  if (MULTI_REGIONS.has(region)) return `aiplatform.${region}.rep.googleapis.com`;
+  if (endpointClass(region) === 'multi_region') return `aiplatform.${region}.rep.googleapis.com`;
   return `${region}-aiplatform.googleapis.com`;
-}
-
-function endpointClass(region: string): EndpointClass {
-  if (region === 'global') return 'global';
-  return MULTI_REGIONS.has(region) ? 'multi_region' : 'regional';
 }
 
 function methodFor({ operation, isStream, upstreamModel }: UpstreamRequest): string {

@@ -64,7 +64,7 @@ async function openAll(opening: Opening): Promise<Pick<Stores, 'data' | 'control
   };
 }
 
-function embeddedDatabase(config: GatewayConfig, opened: AsyncDisposableStack) {
+export function embeddedDatabase(config: GatewayConfig, opened: AsyncDisposableStack) {
   let opening: Promise<SqlDatabase> | null = null;
   const open = async () => {
     const { openSqliteDatabase } = await import('#shared/adapters/sql/sqlite-database.ts');

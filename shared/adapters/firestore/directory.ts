@@ -6,6 +6,7 @@
 import { bucketsAt } from '#shared/domain/period.ts';
 import type { Person } from '#shared/ports/admin-store.ts';
 import type { Page } from '#shared/ports/ledger.ts';
+import { byBytes } from '../sql/chunks.ts';
 import { pause } from './compare-and-swap.ts';
 import { deleteFound } from './delete-found.ts';
 import { hashedId } from './document-ids.ts';
@@ -21,6 +22,9 @@ export interface Directory {
   seen(people: readonly Person[]): Promise<void>;
   person(sub: string): Promise<Person | null>;
   people(after: string | null, limit: number): Promise<Page<Person>>;
+  peopleByEmail(email: string): Promise<Person[]>;
+  /** Sees the person anew at the next sighting. */
+  forget(sub: string): void;
   prune(beforeMs: number, assertOpen: () => void): Promise<number>;
 }
 
@@ -38,13 +42,17 @@ export function createDirectory(database: FirestoreDatabase): Directory {
     person: (sub) =>
       database.run(async (documents) => (await personRef(documents, sub).get()).get('row') ?? null),
     people: (after, limit) => database.run((documents) => readPeople(documents, after, limit)),
+    peopleByEmail: (email) => database.run((documents) => readByEmail(documents, email)),
+    forget: (sub) => void remembered.delete(sub),
     prune(beforeMs, assertOpen) {
       remembered.clear();
       const find = (documents: Documents) => {
         assertOpen();
         return startQuery(documents, QUERIES.peopleByDay).endAt(bucketsAt(beforeMs).daily);
       };
-      return deleteFound(database, find, (one) => one.get('row').lastSeenMs < beforeMs);
+      return deleteFound(database, find, {
+        isDue: (one) => one.get('row').lastSeenMs < beforeMs,
+      });
     },
   };
 }
@@ -109,13 +117,19 @@ async function readPeople(
   return { rows, next: docs.length > limit ? (rows.at(-1)?.sub ?? null) : null };
 }
 
-function personRef(documents: Documents, sub: string) {
+async function readByEmail(documents: Documents, email: string): Promise<Person[]> {
+  const { docs } = await startQuery(documents, QUERIES.peopleByEmail, email.toLowerCase()).get();
+  return docs.map((one): Person => one.get('row')).sort((a, b) => byBytes(a.sub, b.sub));
+}
+
+export function personRef(documents: Documents, sub: string) {
   return documents.in('person').doc(hashedId(sub));
 }
 
 function personFields({ sub, email, name, groups, lastSeenMs }: Person) {
   const row = { sub, email, name, groups, lastSeenMs };
-  return { sub, seenDay: bucketsAt(lastSeenMs).daily, row };
+  const emailKey = email?.toLowerCase() ?? null;
+  return { sub, emailKey, seenDay: bucketsAt(lastSeenMs).daily, row };
 }
 
 function remember(remembered: Map<string, Person>, person: Person): void {

@@ -77,6 +77,43 @@ await onFirestoreEmulator('Firestore ledger', ({ host }) => {
     assert.equal(second.next, null);
   });
 
+  it('spreads what is shared over documents, of which a commit writes one', async () => {
+    await using database = openDatabaseAt(newPlace(host));
+    const ledger = openLedger(database, {});
+    const batch = () =>
+      Array.from({ length: 3 }, () =>
+        usageEvent({ accounts: ['user:ada', 'organization'], costMicroUsd: 1 }),
+      );
+    await ledger.record(batch());
+    const count = async () =>
+      (await database.run((documents) => documents.in('spend').get())).docs.filter(
+        (one) => one.get('account') === 'organization',
+      ).length;
+    assert.equal(await count(), 1);
+    for (let times = 0; times < 40; times += 1) await ledger.record(batch());
+    assert((await count()) > 10, `${await count()} documents`);
+    const spent = await ledger.spendOf('organization', bucketsAt(NOON_MS));
+    assert.deepEqual(spent, { daily: 123, weekly: 123, monthly: 123 });
+  });
+
+  it('reads rollups of before there were labels, and erases them', async () => {
+    await using database = openDatabaseAt(newPlace(host));
+    const ledger = openLedger(database, {});
+    const row = {
+      ...{ sub: 'ada', servedModel: 'm', upstream: 'u', events: 2, estimatedEvents: 0 },
+      ...{ inputTokens: 1, outputTokens: 2, cacheReadTokens: 3, cacheWriteTokens: 4 },
+      costMicroUsd: 9,
+    };
+    await database.run((documents) =>
+      documents.in('daily_rollup').doc('old').create({ day: '2026-11-24', row }),
+    );
+    const labels = { groups: [], billingGroup: null, correctionMicroUsd: 0 };
+    const read = () => ledger.rollups('2026-11-24', '2026-11-24');
+    assert.deepEqual(await read(), [{ day: '2026-11-24', ...row, ...labels }]);
+    await ledger.erase('ada', 'erased');
+    assert.deepEqual(await read(), [{ day: '2026-11-24', ...row, ...labels, sub: 'erased' }]);
+  });
+
   it('prunes more than a page of a shard and nothing at or after the instant', async () => {
     await using database = openDatabaseAt(newPlace(host));
     const ledger = openLedger(database, {});

@@ -6,9 +6,10 @@ import type { AccountId } from '#shared/domain/account.ts';
 import { type MicroUsd, microUsd, ZERO } from '#shared/domain/money.ts';
 import { type Buckets, PERIODS, type Period } from '#shared/domain/period.ts';
 import type { AccountTotal, DailyRollup, Page } from '#shared/ports/ledger.ts';
+import { labelsOf } from '../ledger/rollup-labels.ts';
 import { byBytes } from '../sql/chunks.ts';
 import type { FirestoreDatabase } from './firestore-database.ts';
-import { spendId } from './ledger-batches.ts';
+import { SHARED_PARTS, spendIds } from './ledger-counters.ts';
 import { QUERIES, startQuery } from './queries.ts';
 
 const ROLLUPS_PER_PAGE = 1000;
@@ -17,7 +18,7 @@ interface SpendDocument {
   readonly account: AccountId;
   readonly month: string;
   readonly row: {
-    readonly microUsd: number;
+    readonly microUsd?: number;
     readonly days?: Readonly<Record<string, number>>;
     readonly weeks?: Readonly<Record<string, number>>;
   };
@@ -29,7 +30,7 @@ export async function readSpend(
   buckets: Buckets,
 ): Promise<Record<Period, MicroUsd>> {
   const found = await database.run((documents) => {
-    const ids = monthsOf(buckets).map((month) => spendId(account, month));
+    const ids = monthsOf(buckets).flatMap((month) => spendIds(account, month));
     return documents.client.getAll(...ids.map((id) => documents.in('spend').doc(id)));
   });
   const spent = { daily: ZERO, weekly: ZERO, monthly: ZERO };
@@ -72,6 +73,29 @@ async function readAccounts(
   after: string | null,
   limit: number,
 ) {
+  const byAccount = new Map<AccountId, SpendDocument[]>();
+  const ranges = await Promise.all(
+    monthsOf(buckets).map((month) => readRange(database, { month, buckets, after, limit })),
+  );
+  for (const found of ranges.flat()) {
+    byAccount.set(found.account, [...(byAccount.get(found.account) ?? []), found]);
+  }
+  const accounts = [...byAccount].sort(([a], [b]) => byBytes(a, b));
+  return { accounts: accounts.slice(0, limit), isEnd: accounts.length <= limit };
+}
+
+interface Range {
+  readonly month: string;
+  readonly buckets: Buckets;
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** All documents of `limit` accounts, and some of one more. Accounts that are shared have many. */
+async function readRange(
+  database: FirestoreDatabase,
+  { month, buckets, after, limit }: Range,
+): Promise<SpendDocument[]> {
   const fields = [
     new FieldPath('account'),
     new FieldPath('month'),
@@ -79,23 +103,23 @@ async function readAccounts(
     new FieldPath('row', 'days', buckets.daily),
     new FieldPath('row', 'weeks', buckets.weekly),
   ];
-  const ranges = await database.run((documents) =>
-    Promise.all(
-      monthsOf(buckets).map((month) => {
-        const query = startQuery(documents, QUERIES.spendByAccount, month).select(...fields);
-        return (after === null ? query : query.startAfter(after)).limit(limit + 1).get();
-      }),
-    ),
-  );
-  const byAccount = new Map<AccountId, SpendDocument[]>();
-  for (const { docs } of ranges) {
+  const pageSize = Math.max(limit + 1, SHARED_PARTS);
+  const rows: SpendDocument[] = [];
+  const accounts = new Set<AccountId>();
+  let last: QueryDocumentSnapshot | string | null = after;
+  for (;;) {
+    const { docs } = await database.run((documents) => {
+      const query = startQuery(documents, QUERIES.spendByAccount, month).select(...fields);
+      return (last === null ? query : query.startAfter(last)).limit(pageSize).get();
+    });
     for (const one of docs) {
       const found = one.data() as SpendDocument;
-      byAccount.set(found.account, [...(byAccount.get(found.account) ?? []), found]);
+      rows.push(found);
+      accounts.add(found.account);
     }
+    if (docs.length < pageSize || accounts.size > limit) return rows;
+    last = docs.at(-1) ?? null;
   }
-  const accounts = [...byAccount].sort(([a], [b]) => byBytes(a, b));
-  return { accounts: accounts.slice(0, limit), isEnd: accounts.length <= limit };
 }
 
 function totalsOf(
@@ -147,16 +171,23 @@ export async function readRollups(
       const range = after === undefined ? query.startAt(from) : query.startAfter(after);
       return range.endAt(to).limit(ROLLUPS_PER_PAGE).get();
     });
-    rollups.push(...docs.map((one) => ({ day: one.get('day'), ...one.get('row') })));
+    rollups.push(...docs.map(rollupOf));
     after = docs.length < ROLLUPS_PER_PAGE ? undefined : docs.at(-1);
   } while (after !== undefined);
   return sortedByKey(rollups);
 }
 
+/** Documents of before there were labels and corrections have none. */
+export function rollupOf(one: QueryDocumentSnapshot): DailyRollup {
+  const unlabelled = { groups: [], billingGroup: null, correctionMicroUsd: ZERO };
+  return { day: one.get('day'), ...unlabelled, ...one.get('row') };
+}
+
 function sortedByKey(rollups: readonly DailyRollup[]): DailyRollup[] {
   return rollups
     .map((one) => {
-      const key = Buffer.from([one.day, one.sub, one.servedModel, one.upstream].join('\0'));
+      const labels = labelsOf(one).key;
+      const key = Buffer.from([one.day, one.sub, one.servedModel, one.upstream, labels].join('\0'));
       return { one, key };
     })
     .sort((a, b) => Buffer.compare(a.key, b.key))

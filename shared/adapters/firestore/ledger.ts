@@ -3,28 +3,23 @@
 // known ones are found and the rest is committed again. A call of more than 400 events is several
 // commits: one that fails in the middle is sent again as a whole, and counts what was missing.
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Ledger, RecordResult } from '#shared/ports/ledger.ts';
+import { parseCursor } from '../ledger/event-cursor.ts';
 import { createGate } from '../sql/gate.ts';
 import { pause } from './compare-and-swap.ts';
-import { deleteFound } from './delete-found.ts';
-import { SHARDS, spreadId } from './document-ids.ts';
 import type { Documents, FirestoreDatabase } from './firestore-database.ts';
 import { isMoved } from './firestore-errors.ts';
-import {
-  commits,
-  type Entry,
-  eventFields,
-  rollupIncrements,
-  spendIncrements,
-} from './ledger-batches.ts';
+import { commits, type Entry, eventFields } from './ledger-batches.ts';
+import { correct, readCorrections } from './ledger-corrections.ts';
+import { addCounts, SHARED_PARTS } from './ledger-counters.ts';
+import { erase } from './ledger-erasure.ts';
+import { eventRef, prune, readEvents, readEventsBetween } from './ledger-events.ts';
 import { readRollups, readSpend, readTotals } from './ledger-reports.ts';
-import { QUERIES, startQuery } from './queries.ts';
 
 const ATTEMPTS_MAX = 30;
-const READ_TOGETHER = 300;
 
 export interface FirestoreLedgerOptions {
   /** For the TTL policy on `expireAt`; absent: only `prune` ages events out. */
@@ -49,6 +44,11 @@ export function openLedger(database: FirestoreDatabase, options: FirestoreLedger
         return record({ database, writer, retentionMonths }, events);
       }),
     events: (ids) => gate.enter(() => readEvents(database, ids)),
+    eventsBetween: (fromMs, toMs, after, limit) =>
+      gate.enter(() => readEventsBetween(database, { fromMs, toMs }, parseCursor(after), limit)),
+    correct: (corrections) => gate.enter(() => correct(database, corrections)),
+    corrections: (eventIds) => gate.enter(() => readCorrections(database, eventIds)),
+    erase: (sub, pseudonym) => gate.enter(() => erase(database, sub, pseudonym)),
     spendOf: (account, buckets) => gate.enter(() => readSpend(database, account, buckets)),
     totals: (buckets, after, limit) =>
       gate.enter(() => readTotals(database, buckets, after, limit)),
@@ -100,15 +100,14 @@ async function commitEntries(
 ): Promise<boolean> {
   const batch = documents.client.batch();
   for (const entry of entries) {
-    const ref = documents.in('usage_event').doc(spreadId(entry.event.id));
-    batch.create(ref, eventFields(entry, writer, retentionMonths));
+    batch.create(eventRef(documents, entry.event.id), eventFields(entry, writer, retentionMonths));
   }
-  for (const [id, fields] of spendIncrements(entries)) {
-    batch.set(documents.in('spend').doc(id), fields, { merge: true });
-  }
-  for (const [id, fields] of rollupIncrements(entries)) {
-    batch.set(documents.in('daily_rollup').doc(id), fields, { merge: true });
-  }
+  const counts = entries.map(({ event }) => ({
+    event,
+    costMicroUsd: event.costMicroUsd,
+    isCorrection: false,
+  }));
+  addCounts(batch, documents, counts, randomInt(SHARED_PARTS));
   try {
     await batch.commit();
     return true;
@@ -120,7 +119,7 @@ async function commitEntries(
 
 /** Who wrote the events that exist, by event id. */
 async function readWriters(documents: Documents, entries: readonly Entry[]) {
-  const refs = entries.map(({ event }) => documents.in('usage_event').doc(spreadId(event.id)));
+  const refs = entries.map(({ event }) => eventRef(documents, event.id));
   const found = await documents.client.getAll(...refs, { fieldMask: ['writer'] });
   return new Map(
     entries.flatMap(({ event }, nth) => {
@@ -128,42 +127,6 @@ async function readWriters(documents: Documents, entries: readonly Entry[]) {
       return snapshot?.exists === true ? [[event.id, String(snapshot.get('writer'))]] : [];
     }),
   );
-}
-
-async function readEvents(database: FirestoreDatabase, ids: readonly string[]) {
-  const unique = [...new Set(ids)];
-  const events: UsageEvent[] = [];
-  for (let at = 0; at < unique.length; at += READ_TOGETHER) {
-    const found = await database.run((documents) => {
-      const refs = unique
-        .slice(at, at + READ_TOGETHER)
-        .map((id) => documents.in('usage_event').doc(spreadId(id)));
-      return documents.client.getAll(...refs, { fieldMask: ['event'] });
-    });
-    for (const one of found) if (one.exists) events.push(JSON.parse(one.get('event')));
-  }
-  return events;
-}
-
-/**
- * TTL deletes when it pleases, and expired documents answer until then. So what is too old is
- * deleted here, found by shard and time: an index on the time alone would be written at its end.
- */
-async function prune(
-  database: FirestoreDatabase,
-  beforeMs: number,
-  assertOpen: () => void,
-): Promise<number> {
-  const deleted = await Promise.all(
-    SHARDS.map((shard) =>
-      deleteFound(database, (documents) => {
-        assertOpen();
-        const query = startQuery(documents, QUERIES.eventsByAge, shard);
-        return query.endBefore(beforeMs).select('timeMs');
-      }),
-    ),
-  );
-  return deleted.reduce((sum, count) => sum + count, 0);
 }
 
 function contended(): AppError {

@@ -89,7 +89,9 @@ await onFirestoreEmulator('Lost answers', ({ host }) => {
     const by = { actor: 'admin-key:test', reason: null, atMs: NOON_MS };
     const scope = { type: 'organization' } as const;
     proxy.lose(2);
-    const created = await admin.upsertCap({ id: 'spl_1', scope, period: 'daily', amount: '1' }, by);
+    const cap = { id: 'spl_1', scope, period: 'daily', model: null } as const;
+    const change = () => ({ amount: '1', pooledBudget: null });
+    const created = await admin.upsertCap({ ...cap, change }, by);
     assertLost(proxy);
     assert.equal(created.before, null);
     proxy.lose(2);
@@ -100,6 +102,16 @@ await onFirestoreEmulator('Lost answers', ({ host }) => {
       rows.map(({ action }) => action),
       ['delete', 'upsert'],
     );
+  });
+
+  it('raiseAlerts answers what is new when the answer of its commit is lost', async () => {
+    await using proxy = await openLossyProxy(host);
+    await using database = openDatabaseAt(newPlace(proxy.host));
+    const admin = openAdminStore(database);
+    const alert = { id: 'one', atMs: NOON_MS, body: '{}' };
+    proxy.lose(2);
+    assert.deepEqual(await admin.raiseAlerts([alert]), [alert]);
+    assertLost(proxy);
   });
 });
 

@@ -10,14 +10,16 @@ import type { Documents } from './firestore-database.ts';
  * the others are what is searched; `writer` names the call that wrote, `expireAt` is for TTL.
  */
 export const FIELDS = {
-  usage_event: ['shard', 'timeMs', 'event', 'writer', 'expireAt'],
+  usage_event: ['shard', 'timeMs', 'sub', 'event', 'corrections', 'writer', 'expireAt'],
   spend: ['account', 'month', 'row'],
   daily_rollup: ['day', 'row'],
+  cost_correction: ['row', 'writer', 'expireAt'],
   spend_limit: ['row'],
   spend_limit_scope: ['row'],
   audit: ['number', 'atMs', 'row', 'writer'],
   revision: ['row'],
-  person: ['sub', 'seenDay', 'row'],
+  person: ['sub', 'emailKey', 'seenDay', 'row'],
+  alert: ['atMs', 'unsentSinceMs', 'row', 'writer'],
   device_grant: ['deviceCodeHash', 'row', 'writer', 'expireAt'],
   refresh_family: ['sub', 'row', 'writer', 'expireAt'],
   revocation: ['row', 'writer', 'expireAt'],
@@ -38,12 +40,17 @@ export interface QueryShape {
 
 export const QUERIES = {
   eventsByAge: { collection: 'usage_event', equal: ['shard'], ordered: 'timeMs' },
+  eventsOfPerson: { collection: 'usage_event', equal: ['sub'], ordered: null },
   spendByAccount: { collection: 'spend', equal: ['month'], ordered: 'account' },
   rollupsByDay: { collection: 'daily_rollup', equal: [], ordered: 'day' },
+  rollupsOfPerson: { collection: 'daily_rollup', equal: ['row.sub'], ordered: null },
   auditFromNewest: { collection: 'audit', equal: [], ordered: 'number', descending: true },
   auditByAge: { collection: 'audit', equal: [], ordered: 'atMs' },
   peopleBySub: { collection: 'person', equal: [], ordered: 'sub' },
   peopleByDay: { collection: 'person', equal: [], ordered: 'seenDay' },
+  peopleByEmail: { collection: 'person', equal: ['emailKey'], ordered: null },
+  alertsUnsent: { collection: 'alert', equal: [], ordered: 'unsentSinceMs' },
+  alertsByAge: { collection: 'alert', equal: [], ordered: 'atMs' },
   grantsOfDevice: { collection: 'device_grant', equal: ['deviceCodeHash'], ordered: null },
   familiesOfPerson: { collection: 'refresh_family', equal: ['sub'], ordered: null },
   deviceGrantsByEnd: { collection: 'device_grant', equal: [], ordered: 'expireAt' },

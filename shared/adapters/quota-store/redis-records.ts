@@ -2,6 +2,7 @@
 // account has neither space nor line break.
 
 import type { AccountId } from '#shared/domain/account.ts';
+import type { Cap, CapTable } from '#shared/domain/cap.ts';
 import { microUsd } from '#shared/domain/money.ts';
 import { bucketsAt, PERIODS, type Period } from '#shared/domain/period.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   Admission,
   AdmitRequest,
   Correction,
+  Limit,
   OutboxEntry,
   Reservation,
   Revocation,
@@ -17,45 +19,70 @@ import type {
   Standing,
 } from '#shared/domain/quota.ts';
 import { ORPHAN_MEMORY_MS } from '#shared/domain/quota-machine.ts';
+import { isSpent } from '#shared/domain/quota-room.ts';
 
 /** As Lua counts. */
 const PERIOD_PLACES: Readonly<Record<Period, string>> = { daily: '1', weekly: '2', monthly: '3' };
 
+interface PublishedCaps extends Pick<CapTable, 'version'>, Partial<Pick<CapTable, 'budgets'>> {
+  readonly caps: readonly (Omit<Cap, 'model'> & Partial<Pick<Cap, 'model'>>)[];
+}
+
 export function admitArgs(request: AdmitRequest): string[] {
-  const { id, nowMs, session, capsVersion, accounts, limits } = request;
+  const { id, nowMs, session, capsVersion, accounts, limits, pools } = request;
   const args = [id, String(nowMs), ...sessionArgs(session), String(capsVersion)];
-  args.push(...bucketArgs(nowMs), String(request.reserveMicroUsd));
-  args.push(String(request.reserveUntilMs), request.draft, String(accounts.length));
+  args.push(...bucketArgs(nowMs), String(request.reserveMicroUsd), String(request.reserveUntilMs));
+  args.push(request.draft, String(accounts.length), String(limits.length));
   for (const account of accounts) args.push(encodeAccount(account));
-  for (const { account, period, capMicroUsd } of limits) {
-    args.push(encodeAccount(account), PERIOD_PLACES[period], String(capMicroUsd));
+  pushLimits(args, limits);
+  for (const pool of pools) {
+    args.push(encodeAccount(pool.account), String(pool.limits.length));
+    pushLimits(args, pool.limits);
   }
   return args;
 }
 
-export function readAdmission(reply: unknown, { limits }: AdmitRequest): Admission | 'forgotten' {
-  const [outcome, ...numbers] = reply as [string, ...number[]];
+function pushLimits(args: string[], limits: readonly Limit[]): void {
+  for (const { account, period, capMicroUsd } of limits) {
+    args.push(encodeAccount(account), PERIOD_PLACES[period], String(capMicroUsd));
+  }
+}
+
+export function readAdmission(reply: unknown, request: AdmitRequest): Admission | 'forgotten' {
+  const [outcome, place = 0, ...numbers] = reply as [string, ...number[]];
   switch (outcome) {
     case 'forgotten':
     case 'revoked':
       return outcome === 'revoked' ? { outcome } : outcome;
     case 'stale':
-      return { outcome, capsVersion: numbers[0] ?? 0 };
+      return { outcome, capsVersion: place };
     case 'admitted':
     case 'busy':
     case 'blocked': {
-      const standings = limits.map((limit, place): Standing => {
-        const spentMicroUsd = microUsd(numbers[2 * place] ?? Number.NaN);
-        const reservedMicroUsd = microUsd(numbers[2 * place + 1] ?? Number.NaN);
-        return { limit, spentMicroUsd, reservedMicroUsd };
-      });
-      if (outcome !== 'blocked') return { outcome, standings };
-      const breached = standings.filter((at) => at.spentMicroUsd >= at.limit.capMicroUsd);
-      return { outcome, standings, breached };
+      const pool = request.pools[place - 1];
+      const limits = pool === undefined ? request.limits : [...request.limits, ...pool.limits];
+      const standings = readStandings(numbers, limits);
+      if (outcome === 'admitted') return { outcome, standings, pool: pool?.account ?? null };
+      if (outcome === 'busy') return { outcome, standings };
+      return { outcome, standings, breached: standings.filter(isSpent) };
     }
     default:
       throw new TypeError(`not an answer of admit.lua: ${outcome}`);
   }
+}
+
+function readStandings(numbers: readonly number[], limits: readonly Limit[]): Standing[] {
+  return limits.map((limit, place) => ({
+    limit,
+    spentMicroUsd: microUsd(numbers[2 * place] ?? Number.NaN),
+    reservedMicroUsd: microUsd(numbers[2 * place + 1] ?? Number.NaN),
+  }));
+}
+
+/** Tables that an older version published have neither budgets nor caps on a model. */
+export function readCaps(text: string): CapTable {
+  const { version, caps, budgets = [] } = JSON.parse(text) as PublishedCaps;
+  return { version, caps: caps.map((cap) => ({ ...cap, model: cap.model ?? null })), budgets };
 }
 
 export function settleArgs(request: SettleRequest): string[] {

@@ -34,7 +34,7 @@ const WITH_RESERVATIONS = ['accounts', 'reservations'] as const;
 const SCRIPTS = {
   quotaAdmit: {
     file: 'admit',
-    after: [...WITH_RESERVATIONS, 'revocations'],
+    after: [...WITH_RESERVATIONS, 'revocations', 'room'],
     keys: [...HELD, 'outbox', 'orphans', 'caps', 'revoked', 'whole'],
   },
   quotaSettle: {

@@ -6,7 +6,6 @@
 // without waiting, and nothing has to be opened anew. A call that failed may have been carried out,
 // or may be later; all of them are idempotent by id.
 
-import type { CapTable } from '#shared/domain/cap.ts';
 import type { Clock } from '#shared/domain/clock.ts';
 import { type Correction, EMPTY_CAPS } from '#shared/domain/quota.ts';
 import { AppError } from '#shared/errors/app-error.ts';
@@ -100,7 +99,7 @@ export async function openRedisQuotaStore(options: RedisQuotaStoreOptions): Prom
       const table = await gate.enter(() =>
         client.ask((redis) => redis.hget(keys.one('caps'), 'table'), patienceMs),
       );
-      return table === null ? EMPTY_CAPS : (JSON.parse(table) as CapTable);
+      return table === null ? EMPTY_CAPS : records.readCaps(table);
     },
 
     async publishCaps(table) {

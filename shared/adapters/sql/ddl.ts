@@ -1,6 +1,7 @@
 // The schema as text, for sites whose application role may not run DDL.
 
-import { appliedSteps, CREATE_MIGRATION_TABLE, type Dialect } from './migrations.ts';
+import type { Dialect } from './migration-step.ts';
+import { appliedSteps, CREATE_MIGRATION_TABLE } from './migrations.ts';
 
 /** What prints `renderDdl('postgres')`; the composition root answers it. */
 export const DDL_COMMAND = 'npm start --silent -- store ddl';

@@ -25,6 +25,7 @@ export async function writePeople(db: Queries, people: readonly Person[]): Promi
           .column('sub')
           .doUpdateSet((eb) => ({
             email: eb.ref('excluded.email'),
+            email_key: eb.ref('excluded.email_key'),
             name: eb.ref('excluded.name'),
             groups: eb.ref('excluded.groups'),
             last_seen_ms: eb.ref('excluded.last_seen_ms'),
@@ -56,10 +57,22 @@ export async function readPeople(
   return { rows: page, next: rows.length > limit ? (page.at(-1)?.sub ?? null) : null };
 }
 
+/** Ascending by sub. */
+export async function readPeopleByEmail(db: Queries, email: string): Promise<Person[]> {
+  const rows = await db
+    .selectFrom('person')
+    .selectAll()
+    .where('email_key', '=', email.toLowerCase())
+    .orderBy('sub')
+    .execute();
+  return rows.map(person);
+}
+
 function personRow(person: Person): PersonTable {
   return {
     sub: person.sub,
     email: person.email,
+    email_key: person.email?.toLowerCase() ?? null,
     name: person.name,
     groups: JSON.stringify(person.groups),
     last_seen_ms: person.lastSeenMs,

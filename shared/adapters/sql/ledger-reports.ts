@@ -70,10 +70,13 @@ export async function readRollups(db: Queries, from: string, to: string): Promis
     .orderBy('sub')
     .orderBy('served_model')
     .orderBy('upstream')
+    .orderBy('labels_key')
     .execute();
   return rows.map((row) => ({
     day: row.day,
     sub: row.sub,
+    groups: JSON.parse(row.groups),
+    billingGroup: row.billing_group,
     servedModel: row.served_model,
     upstream: row.upstream,
     events: row.events,
@@ -83,5 +86,6 @@ export async function readRollups(db: Queries, from: string, to: string): Promis
     cacheReadTokens: row.cache_read_tokens,
     cacheWriteTokens: row.cache_write_tokens,
     costMicroUsd: microUsd(row.cost_micro_usd),
+    correctionMicroUsd: microUsd(row.correction_micro_usd),
   }));
 }

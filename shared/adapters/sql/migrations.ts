@@ -5,19 +5,13 @@
 
 import { sql } from 'kysely';
 import { AppError } from '#shared/errors/app-error.ts';
+import { LEDGER_LABELS_AND_CORRECTIONS } from './ledger-migration.ts';
+import { ADMIN_BUDGETS } from './migration-admin-budgets.ts';
+import type { Dialect, Step } from './migration-step.ts';
 import type { Queries } from './sql-database.ts';
-
-export type Dialect = 'sqlite' | 'postgres';
 
 export const CREATE_MIGRATION_TABLE =
   'create table if not exists migration (name text primary key)';
-
-interface Step {
-  readonly name: string;
-  /** The only dialect that needs it; both when absent. */
-  readonly only?: Dialect;
-  readonly statements: (dialect: Dialect) => readonly string[];
-}
 
 /**
  * Brings the tables up to date.
@@ -138,4 +132,6 @@ const STEPS: readonly Step[] = [
         primary key (topic, id))`,
     ],
   },
+  LEDGER_LABELS_AND_CORRECTIONS,
+  ADMIN_BUDGETS,
 ];

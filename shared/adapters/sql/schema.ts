@@ -29,6 +29,11 @@ export interface DailyRollupTable {
   sub: string;
   served_model: string;
   upstream: string;
+  /** Stands for groups and billing group in the key. */
+  labels_key: string;
+  /** JSON, ascending. */
+  groups: string;
+  billing_group: string | null;
   events: number;
   estimated_events: number;
   input_tokens: number;
@@ -36,6 +41,21 @@ export interface DailyRollupTable {
   cache_read_tokens: number;
   cache_write_tokens: number;
   cost_micro_usd: number;
+  /** Is in `cost_micro_usd` already. */
+  correction_micro_usd: number;
+}
+
+export interface CostCorrectionTable {
+  id: string;
+  event_id: string;
+  /** Ascending, from 1, for each event. */
+  position: number;
+  amount_micro_usd: number;
+  price_book: string;
+  price_row: string;
+  posted_at_ms: number;
+  actor: string;
+  reason: string | null;
 }
 
 /** Counters that only grow; their row's lock puts the writers of the admin tables in one line. */
@@ -49,10 +69,16 @@ export interface SpendLimitTable {
   /** Ascending by creation. */
   position: number;
   scope_type: string;
-  /** Empty for the organization, so that (scope, period) can be unique. */
+  /** Empty for the organization, so that (scope, period, model) can be unique. */
   scope_id: string;
   period: string;
+  /** Empty for all models. */
+  model: string;
   amount: string | null;
+  /** Null: no budget was ever set. */
+  pooled_amount: string | null;
+  /** 0 or 1. */
+  pooled_paused: number;
   created_at_ms: number;
   updated_at_ms: number;
 }
@@ -72,10 +98,21 @@ export interface AuditTable {
 export interface PersonTable {
   sub: string;
   email: string | null;
+  /** In lower case: what is searched. */
+  email_key: string | null;
   name: string | null;
   /** JSON. */
   groups: string;
   last_seen_ms: number;
+}
+
+export interface AlertTable {
+  id: string;
+  at_ms: number;
+  /** JSON. */
+  body: string;
+  /** 0 or 1. */
+  sent: number;
 }
 
 export interface DeviceGrantTable {
@@ -152,10 +189,12 @@ export interface Schema {
   usage_event: UsageEventTable;
   spend: SpendTable;
   daily_rollup: DailyRollupTable;
+  cost_correction: CostCorrectionTable;
   revision: RevisionTable;
   spend_limit: SpendLimitTable;
   audit: AuditTable;
   person: PersonTable;
+  alert: AlertTable;
   device_grant: DeviceGrantTable;
   refresh_family: RefreshFamilyTable;
   revocation: RevocationTable;

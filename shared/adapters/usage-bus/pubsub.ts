@@ -32,7 +32,7 @@ export interface PubSubBusOptions {
   readonly tuning?: Partial<PubSubTuning>;
 }
 
-const TOPICS: readonly Topic[] = ['usage.v1', 'telemetry.v1'];
+const TOPICS: readonly Topic[] = ['usage.v1', 'telemetry.v1', 'alert.v1'];
 const PREFIX = /^(?!goog)[A-Za-z][\w.~+%-]{0,199}$/;
 
 /** @throws AppError `invalid_request` for a prefix or a number that Pub/Sub does not take. */

@@ -8,7 +8,10 @@ export const CAP_WRITER: ChildTask = { module: import.meta.url, export: 'writeCa
 export const writeCaps: ChildWork<AdminStore> = async (store, print, userId = '', times) => {
   for (let nth = 1; nth <= Number(times); nth += 1) {
     const { after } = await store.upsertCap(
-      { id: `spl_${userId}`, scope: { type: 'user', userId }, period: 'daily', amount: `${nth}` },
+      {
+        ...{ id: `spl_${userId}`, scope: { type: 'user', userId }, period: 'daily', model: null },
+        change: () => ({ amount: `${nth}`, pooledBudget: null }),
+      },
       { actor: 'admin-key:child', reason: null, atMs: NOON_MS },
     );
     print(after.amount ?? '');

@@ -4,19 +4,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CapScope } from '#shared/domain/cap.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import type { Actor, AdminStore, CapUpsert, Person } from '#shared/ports/admin-store.ts';
+import type { Actor, AdminStore, Person } from '#shared/ports/admin-store.ts';
 import { startChild } from '../../support/child.ts';
 import { NOON_MS } from '../../support/clock.ts';
 import { assertAllRefused } from '../../support/closed.ts';
 import type { Instance } from '../../support/instance.ts';
+import { alertBehaviour } from './alerts.ts';
+import { budgetBehaviour } from './budgets.ts';
 import { CAP_WRITER } from './cap-writer.ts';
+import { erasureBehaviour } from './erasure.ts';
+import { ADA, at, cap, person } from './samples.ts';
 
 export interface AdminStoreHarness {
   readonly name: string;
   open(): Promise<Instance<AdminStore>>;
 }
-
-const ADA: CapScope = { type: 'user', userId: 'ada' };
 
 export function adminStoreContract(harness: AdminStoreHarness): void {
   describe(`AdminStore contract: ${harness.name}`, { timeout: 60_000 }, () => {
@@ -24,6 +26,9 @@ export function adminStoreContract(harness: AdminStoreHarness): void {
       capBehaviour(harness);
       auditBehaviour(harness);
       peopleBehaviour(harness);
+      budgetBehaviour(harness);
+      alertBehaviour(harness);
+      erasureBehaviour(harness);
     });
     describe('duplicates and order', () => duplicates(harness));
     describe('refusal and closed', () => refusal(harness));
@@ -48,8 +53,10 @@ function capBehaviour({ open }: AdminStoreHarness): void {
       id: 'spl_1',
       scope: ADA,
       period: 'monthly',
+      model: null,
       amount: '7',
       currency: 'USD',
+      pooledBudget: null,
       createdAtMs: NOON_MS,
       updatedAtMs: NOON_MS,
     };
@@ -191,6 +198,23 @@ function peopleBehaviour({ open }: AdminStoreHarness): void {
     assert.deepEqual(second, { rows: [person('b', 0)], next: null });
   });
 
+  it('finds people by their e-mail address, whatever its case, ascending by sub', async () => {
+    await using store = await open();
+    const people = [
+      { ...person('b', 0), email: 'Émile.Ada@Example.com' },
+      { ...person('B', 0), email: 'émile.ada@example.COM' },
+      { ...person('c', 0), email: 'other@example.com' },
+      person('d', 0),
+    ];
+    await store.port.seen(people);
+    const found = await store.port.peopleByEmail('ÉMILE.ADA@EXAMPLE.COM');
+    assert.deepEqual(found, [people[1], people[0]]);
+    assert.deepEqual(await store.port.peopleByEmail('%@example.com'), []);
+    await store.port.seen([{ ...person('c', 1), email: 'new@example.com' }]);
+    assert.deepEqual(await store.port.peopleByEmail('other@example.com'), []);
+    assert.equal((await store.port.peopleByEmail('new@example.com')).length, 1);
+  });
+
   it('prunes old audit rows and people and keeps the caps', async () => {
     await using store = await open();
     await store.port.upsertCap(cap('1', ADA), at(-1));
@@ -265,6 +289,11 @@ function refusal({ open }: AdminStoreHarness): void {
       seen: () => port.seen([person('ada', 0)]),
       person: () => port.person('ada'),
       people: () => port.people(null, 1),
+      peopleByEmail: () => port.peopleByEmail('ada@example.com'),
+      raiseAlerts: () => port.raiseAlerts([{ id: 'a', atMs: 0, body: '{}' }]),
+      unsentAlerts: () => port.unsentAlerts(1),
+      markAlertsSent: () => port.markAlertsSent(['a']),
+      erase: () => port.erase('ada', 'erased_1', at(0)),
       prune: () => port.prune({ auditMs: 0, peopleMs: 0 }),
     });
   });
@@ -330,16 +359,4 @@ function survival({ open }: AdminStoreHarness): void {
     assert.deepEqual(rows[0]?.after, limit);
     assert(Number(limit?.amount) >= Number(child.lines.at(-1)), 'what was acknowledged is there');
   });
-}
-
-function cap(id: string, scope: CapScope, amount: string | null = '1'): CapUpsert {
-  return { id: `spl_${id}`, scope, period: 'monthly', amount };
-}
-
-function at(afterNoonMs: number): Actor {
-  return { actor: 'admin-key:test', reason: null, atMs: NOON_MS + afterNoonMs };
-}
-
-function person(sub: string, afterNoonMs: number): Person {
-  return { sub, email: null, name: null, groups: [], lastSeenMs: NOON_MS + afterNoonMs };
 }

@@ -2,32 +2,35 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { microUsd } from '#shared/domain/money.ts';
 import { bucketsAt } from '#shared/domain/period.ts';
 import type { DailyRollup, Ledger } from '#shared/ports/ledger.ts';
 import { startChild } from '../../support/child.ts';
 import { NOON_MS } from '../../support/clock.ts';
 import { assertAllRefused } from '../../support/closed.ts';
-import type { Instance } from '../../support/instance.ts';
 import { shuffled } from '../../support/shuffle.ts';
 import { usageEvent } from '../../support/usage-event.ts';
+import { accounts } from './accounts.ts';
+import { byTime } from './by-time.ts';
+import { corrections } from './corrections.ts';
 import { costOf, deliveredEvents } from './deliveries.ts';
+import { erasure } from './erasure.ts';
+import { allTotals, correctionOf, DAY_MS, type LedgerHarness } from './reading.ts';
 import { RECORDER } from './recorder.ts';
 
-export interface LedgerHarness {
-  readonly name: string;
-  open(): Promise<Instance<Ledger>>;
-}
-
-const DAY_MS = 86_400_000;
 const TODAY = bucketsAt(NOON_MS);
 
 export function ledgerContract(harness: LedgerHarness): void {
-  describe(`Ledger contract: ${harness.name}`, { timeout: 60_000 }, () => {
+  describe(`Ledger contract: ${harness.name}`, { timeout: 120_000 }, () => {
     describe('behaviour', () => {
       recordBehaviour(harness);
       totalsBehaviour(harness);
       retentionBehaviour(harness);
     });
+    describe('accounts and rollups', () => accounts(harness));
+    describe('events by time', () => byTime(harness));
+    describe('corrections', () => corrections(harness));
+    describe('erasure', () => erasure(harness));
     describe('duplicates and order', () => duplicates(harness));
     describe('refusal and closed', () => refusal(harness));
     describe('real contention', () => contention(harness));
@@ -143,6 +146,8 @@ function totalsBehaviour({ open }: LedgerHarness): void {
     const once: DailyRollup = {
       day: TODAY.daily,
       sub: 'ada',
+      groups: ['engineering'],
+      billingGroup: 'engineering',
       servedModel: 'claude-haiku-4-5',
       upstream: 'vertex',
       events: 1,
@@ -151,7 +156,8 @@ function totalsBehaviour({ open }: LedgerHarness): void {
       outputTokens: 20,
       cacheReadTokens: 300,
       cacheWriteTokens: 54_000,
-      costMicroUsd: usageEvent({ costMicroUsd: 5 }).costMicroUsd,
+      costMicroUsd: microUsd(5),
+      correctionMicroUsd: microUsd(0),
     };
     const twice = {
       ...once,
@@ -162,7 +168,7 @@ function totalsBehaviour({ open }: LedgerHarness): void {
       outputTokens: 40,
       cacheReadTokens: 600,
       cacheWriteTokens: 108_000,
-      costMicroUsd: 7,
+      costMicroUsd: microUsd(7),
     };
     assert.deepEqual(await ledger.port.rollups(TODAY.daily, TODAY.daily), [once, twice]);
     const days = (await ledger.port.rollups('2026-11-25', '2026-11-30')).map(({ day }) => day);
@@ -242,6 +248,10 @@ function refusal({ open }: LedgerHarness): void {
     await assertAllRefused({
       record: () => port.record([usageEvent()]),
       events: () => port.events(['x']),
+      eventsBetween: () => port.eventsBetween(0, 1, null, 1),
+      correct: () => port.correct([correctionOf('x', 1)]),
+      corrections: () => port.corrections(['x']),
+      erase: () => port.erase('ada', 'erased'),
       spendOf: () => port.spendOf('user:ada', TODAY),
       totals: () => port.totals(TODAY, null, 1),
       rollups: () => port.rollups('2026-11-24', '2026-11-24'),
@@ -322,13 +332,16 @@ function survival({ open }: LedgerHarness): void {
   });
 }
 
-/** The sum of the month over all accounts and of the rollups must both be exactly this. */
+/** The month's sums over all people, of everybody and of the rollups must all be exactly this. */
 export async function assertHolds(port: Ledger, costMicroUsd: number): Promise<void> {
-  const { rows } = await port.totals(TODAY, null, 1000);
-  const monthly = rows.filter((row) => row.period === 'monthly');
-  assert.equal(
-    monthly.reduce((total, row) => total + row.amountMicroUsd, 0),
-    costMicroUsd,
+  const monthly = (await allTotals(port, TODAY)).filter((row) => row.period === 'monthly');
+  const sumOf = (kind: string) =>
+    monthly
+      .filter(({ account }) => account.startsWith(kind))
+      .reduce((total, row) => total + row.amountMicroUsd, 0);
+  assert.deepEqual(
+    [sumOf('user:'), sumOf('pool:'), sumOf('organization'), sumOf('model:')],
+    Array.from({ length: 4 }, () => costMicroUsd),
   );
   const rollups = await port.rollups('2026-11-01', '2026-11-30');
   assert.equal(

@@ -66,5 +66,7 @@ function outcomeOf(answer: unknown): string {
   if (typeof answer === 'boolean') return ` ${answer}`;
   if (Array.isArray(answer)) return answer.length === 0 ? ' none' : ' some';
   const isAdmission = typeof answer === 'object' && answer !== null && 'outcome' in answer;
-  return isAdmission ? ` ${answer.outcome}` : '';
+  return isAdmission
+    ? ` ${answer.outcome}${'pool' in answer && answer.pool !== null ? ' by a pool' : ''}`
+    : '';
 }

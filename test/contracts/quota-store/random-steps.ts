@@ -1,11 +1,11 @@
 // Random steps of a quota store's life: what data planes, sweeps and admins do, at their likeliest
 // and at their worst (clocks that are behind, ids that nobody knows, answers that come twice).
 
-import type { AccountId } from '#shared/domain/account.ts';
-import type { Cap } from '#shared/domain/cap.ts';
+import { type AccountId, modelAccount, ORGANIZATION, userAccount } from '#shared/domain/account.ts';
+import type { Budget, Cap } from '#shared/domain/cap.ts';
 import { MICRO_USD_MAX, type MicroUsd, microUsd } from '#shared/domain/money.ts';
 import { PERIODS } from '#shared/domain/period.ts';
-import type { AccountSpend, AdmitRequest, Limit, Revocation } from '#shared/domain/quota.ts';
+import type { AccountSpend, AdmitRequest, Limit, Pool, Revocation } from '#shared/domain/quota.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 
 /** Asks all stores under test the same, demands one answer of them and returns it. */
@@ -32,10 +32,13 @@ const GRID = HOUR / 2;
 const PEOPLE = ['dana', 'casey', 'a b%20c\nd', 'ünal/…'] as const;
 /** Near 2^53: corrected to almost all that an integer holds. */
 const WHALE: AccountId = 'user:whale';
-const POOLS: readonly AccountId[] = ['pool:team', 'pool:org'];
+/** Ascending, as they are asked for. */
+const POOLS: readonly AccountId[] = ['pool:a\n%', 'pool:größe mit leerzeichen', 'pool:team'];
+const MODELS = ['opus', 'claude-opus-5-5'] as const;
 const ACCOUNTS: readonly AccountId[] = [
-  ...PEOPLE.map((sub): AccountId => `user:${sub}`),
+  ...PEOPLE.flatMap((sub) => [userAccount(sub), ...modelsOf(sub)]),
   WHALE,
+  ORGANIZATION,
   ...POOLS,
 ];
 const SESSIONS = ['s1', 's2', 'dana'] as const;
@@ -51,6 +54,8 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
   let lastSpend: readonly AccountSpend[] = [];
   const admitted: AdmitRequest[] = [];
   const flying = new Set<AdmitRequest>();
+  /** The pools that took requests, by id. */
+  const pools = new Map<string, AccountId>();
   const settled: string[] = [];
   /** An instant of the grid, `from` to `to` hours from now. */
   const onGrid = (from: number, to: number) =>
@@ -69,9 +74,9 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
     return microUsd(chance(0.1) ? 0 : 10 * below(7));
   }
 
-  function limitsOf(accounts: readonly AccountId[]): Limit[] {
+  function limitsOf(accounts: readonly AccountId[], of: number): Limit[] {
     return accounts.flatMap((account) =>
-      some(PERIODS, 0.6).map((period): Limit => {
+      some(PERIODS, of).map((period): Limit => {
         const caps = account === WHALE ? [MICRO_USD_MAX, MICRO_USD_MAX - 7] : [60, 200, 600, 2000];
         const capMicroUsd = microUsd(chance(0.05) ? 0 : one(caps));
         return { capId: `${account} ${period}`, account, period, capMicroUsd };
@@ -79,9 +84,16 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
     );
   }
 
+  function poolsFor(sub: string): Pool[] {
+    if (sub === 'whale' || chance(0.4)) return [];
+    return some(POOLS, 0.7).map((account) => ({ account, limits: limitsOf([account], 0.6) }));
+  }
+
   function newRequest(): AdmitRequest {
     const sub = chance(0.15) ? 'whale' : one(PEOPLE);
-    const accounts: AccountId[] = [`user:${sub}`, ...(sub === 'whale' ? [] : some(POOLS, 0.3))];
+    const shared =
+      sub === 'whale' ? [] : [...some(modelsOf(sub), 0.3), ...some([ORGANIZATION], 0.3)];
+    const accounts: AccountId[] = [userAccount(sub), ...shared];
     const nowMs = time.nowMs - (chance(0.1) ? below(2 * HOUR) : 0);
     return {
       id: id(),
@@ -93,7 +105,8 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
       },
       capsVersion: chance(0.95) ? version : below(version + 2),
       accounts,
-      limits: limitsOf(chance(0.1) ? ['pool:org'] : accounts),
+      limits: chance(0.3) ? [] : limitsOf(chance(0.1) ? [ORGANIZATION] : accounts, 0.35),
+      pools: poolsFor(sub),
       reserveMicroUsd: sub === 'whale' ? microUsd(below(1e13)) : amount(accounts),
       reserveUntilMs: nowMs + below(HOUR),
       draft: `{"draft":${below(1000)},\n"of":"ü"}`,
@@ -104,8 +117,15 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
     const again = chance(0.1) ? known() : undefined;
     const request = again ?? newRequest();
     if (again === undefined) admitted.push(request);
-    const { outcome } = await all('admit', request, (store) => store.admit(request));
-    if (outcome === 'admitted') flying.add(request);
+    const admission = await all('admit', request, (store) => store.admit(request));
+    if (admission.outcome !== 'admitted') return;
+    flying.add(request);
+    if (admission.pool !== null) pools.set(request.id, admission.pool);
+  }
+
+  function chargedTo({ id, accounts }: AdmitRequest): AccountId[] {
+    const pool = pools.get(id);
+    return pool === undefined ? [...accounts] : [...accounts, pool];
   }
 
   async function settle(orphan = false): Promise<void> {
@@ -116,7 +136,7 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
       id: at.id,
       nowMs: time.nowMs,
       chargedAtMs: at.nowMs,
-      accounts: chance(0.95) ? at.accounts : some(POOLS, 0.5),
+      accounts: chance(0.95) ? chargedTo(at) : some(POOLS, 0.5),
       amountMicroUsd: amount(at.accounts),
       event: `{"id":"${at.id}",\n"n":${below(1000)}}`,
       ...(orphan || chance(0.1) ? { orphan: true } : {}),
@@ -205,9 +225,16 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
       id: `cap${below(1000)}`,
       scope: { type: 'rbac_group', rbacGroupId: 'ünal' },
       period: one(PERIODS),
+      model: one([null, ...MODELS]),
       amountMicroUsd: one([null, microUsd(below(100)), MICRO_USD_MAX]),
     };
-    const table = { version: below(version + 2), caps: [cap] };
+    const budget: Budget = {
+      id: cap.id,
+      scope: one([{ type: 'organization' }, { type: 'rbac_group', rbacGroupId: 'ünal' }]),
+      period: one(PERIODS),
+      amountMicroUsd: microUsd(below(100)),
+    };
+    const table = { version: below(version + 2), caps: [cap], budgets: some([budget], 0.5) };
     version = Math.max(version, table.version);
     await all('publishCaps', table, (store) => store.publishCaps(table));
     await all('caps', null, (store) => store.caps());
@@ -284,6 +311,10 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
       );
     },
   };
+}
+
+function modelsOf(sub: string): AccountId[] {
+  return MODELS.map((model) => modelAccount(model, userAccount(sub)));
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {

@@ -31,7 +31,7 @@ async function fill(store: QuotaStore): Promise<void> {
   await store.admit(admitRequest({ sub: 'dana', nowMs: NOON_MS, id: 'in flight' }));
   const settled = settleRequest(admitRequest({ sub: 'dana', nowMs: NOON_MS, id: 'settled' }), CENT);
   await store.settle({ ...settled, orphan: true });
-  await store.publishCaps({ version: 1, caps: [userCap('dana', CENT, 'daily')] });
+  await store.publishCaps({ version: 1, caps: [userCap('dana', CENT, 'daily')], budgets: [] });
   assert.equal(await store.isRevoked(session), false);
 }
 
@@ -70,6 +70,16 @@ describe('QuotaStore Redis: keys', { skip: skipUnless(found) }, () => {
     for (const key of keys) {
       assert.ok(page.includes(`\`${key}\``), `infra/store-keys.md does not explain ${key}`);
     }
+  });
+
+  it('have a table of before there were budgets and caps on a model, and it is read', async () => {
+    const { open, raw, prefixOf } = await start();
+    await using store = await open();
+    const { model: _, ...cap } = userCap('dana', CENT, 'daily');
+    const table = JSON.stringify({ version: 3, caps: [cap] });
+    await raw.hset(`{${prefixOf(store)}}:caps`, { version: '3', table });
+    const caps = [{ ...cap, model: null }];
+    assert.deepEqual(await store.caps(), { version: 3, caps, budgets: [] });
   });
 
   it('are given back when everything has been applied and is over', async () => {

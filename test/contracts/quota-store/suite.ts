@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { userAccount } from '#shared/domain/account.ts';
 import { ZERO } from '#shared/domain/money.ts';
+import type { Correction } from '#shared/domain/quota.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import {
   admitRequest,
@@ -13,6 +14,8 @@ import {
   settleRequest,
   userCap,
 } from '../../support/quota.ts';
+
+import { quotaBudgetsSuite } from './budgets-suite.ts';
 
 export interface QuotaStoreSuite {
   readonly name: string;
@@ -214,9 +217,9 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
   describe(`QuotaStore ${name}: caps, revocation, corrections`, () => {
     it('answers stale to an old cap table, and keeps the newer of two', async () => {
       await using store = await open();
-      const table = { version: 2, caps: [userCap('dana', cents(10), 'monthly')] };
+      const table = { version: 2, caps: [userCap('dana', cents(10), 'monthly')], budgets: [] };
       await store.publishCaps(table);
-      await store.publishCaps({ version: 1, caps: [] });
+      await store.publishCaps({ version: 1, caps: [], budgets: [] });
       assert.deepEqual(await store.caps(), table);
       assert.deepEqual(await store.admit(ask()), { outcome: 'stale', capsVersion: 2 });
       assert.equal((await store.admit(ask({ capsVersion: 2 }))).outcome, 'admitted');
@@ -241,7 +244,7 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       assert.equal((await store.admit(ask({ sub: 'casey', limits: [] }))).outcome, 'admitted');
     });
 
-    it('writes a correction unless the account moved or has something pending', async () => {
+    it('corrects an account that stands still exactly, and answers one that moved', async () => {
       await using store = await open();
       const account = userAccount('dana');
       const [, , monthly] = await store.spend([account], NOW);
@@ -258,6 +261,42 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       assert.equal((await store.spend([account], NOW))[2]?.ledgeredMicroUsd, cents(8));
     });
   });
+
+  describe(`QuotaStore ${name}: corrections of what never stands still`, () => {
+    const account = userAccount('dana');
+    const day = async (store: QuotaStore) => {
+      const [daily] = await store.spend([account], NOW);
+      assert.ok(daily);
+      return daily;
+    };
+    const ledgeredAfter = async (store: QuotaStore, correction: Correction) => {
+      assert.deepEqual(await store.correct([correction], NOW), [correction]);
+      return (await day(store)).ledgeredMicroUsd;
+    };
+
+    it('raises it until it counts what the ledger has, and not beyond', async () => {
+      await using store = await open();
+      await store.settle(settleRequest(ask(), cents(3)));
+      const read = { ...(await day(store)), ledgeredMicroUsd: cents(10) };
+      assert.equal(await ledgeredAfter(store, read), cents(7));
+      assert.equal(await ledgeredAfter(store, read), cents(7));
+      const moved = { ...read, sequence: read.sequence + 1 };
+      assert.equal(await ledgeredAfter(store, { ...moved, ledgeredMicroUsd: cents(12) }), cents(9));
+      assert.equal(await ledgeredAfter(store, { ...moved, ledgeredMicroUsd: cents(2) }), cents(9));
+    });
+
+    it('lowers it to what the ledger has where nothing was applied meanwhile', async () => {
+      await using store = await open();
+      const first = ask();
+      await store.settle(settleRequest(first, cents(8)));
+      await store.apply([first.id]);
+      await store.settle(settleRequest(ask(), cents(3)));
+      const read = { ...(await day(store)), ledgeredMicroUsd: cents(6) };
+      assert.equal(await ledgeredAfter(store, read), cents(6));
+    });
+  });
+
+  quotaBudgetsSuite(name, open);
 
   describe(`QuotaStore ${name}: contention`, () => {
     it('lets 100 parallel requests past a cap by no more than one reservation', async () => {
@@ -313,7 +352,11 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       await using store = await suite.openFresh();
       const request = ask();
       assert.equal(await store.settle(settleRequest(request, cents(3))), 'settled');
-      await store.publishCaps({ version: 7, caps: [userCap('dana', cents(10), 'monthly')] });
+      await store.publishCaps({
+        version: 7,
+        caps: [userCap('dana', cents(10), 'monthly')],
+        budgets: [],
+      });
       await store.markWhole();
       assert.equal((await store.admit(ask())).outcome, 'stale');
       const admission = await store.admit(ask({ capsVersion: 7 }));

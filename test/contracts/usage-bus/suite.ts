@@ -69,12 +69,11 @@ function deliveryBehaviour({ open }: UsageBusHarness): void {
 
   it('keeps topics apart', async () => {
     await using bus = await open();
-    const usage = collect(bus.port, 'usage.v1');
-    const telemetry = collect(bus.port, 'telemetry.v1');
-    await bus.port.publish('usage.v1', message('same'));
-    await bus.port.publish('telemetry.v1', message('same'));
-    await Promise.all([usage.has(1), telemetry.has(1)]);
-    assert.deepEqual([ids(usage), ids(telemetry)], [['same'], ['same']]);
+    const topics = ['usage.v1', 'telemetry.v1', 'alert.v1'] as const;
+    const inboxes = topics.map((topic) => collect(bus.port, topic));
+    for (const topic of topics) await bus.port.publish(topic, message('same'));
+    await Promise.all(inboxes.map((inbox) => inbox.has(1)));
+    assert.deepEqual(inboxes.map(ids), [['same'], ['same'], ['same']]);
   });
 }
 
