@@ -15,6 +15,7 @@ import { adminRules } from './rules-admin.ts';
 import { destinationRules } from './rules-destinations.ts';
 import { identityRules } from './rules-identity.ts';
 import { storeRules } from './rules-stores.ts';
+import { upstreamAuthRules } from './rules-upstream-auth.ts';
 import { upstreamRules } from './rules-upstreams.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 
@@ -41,6 +42,7 @@ const RULES = [
   ...identityRules,
   ...storeRules,
   ...upstreamRules,
+  ...upstreamAuthRules,
   ...destinationRules,
   ...adminRules,
 ];

@@ -73,7 +73,7 @@ export function anthropicAt(url: string, name = 'a', models?: string[]): Upstrea
       auth: { kind: 'api_key', secret: createSecret(`key-of-${name}`) },
       forward_user_identity: false,
     },
-    { version: '0.0.0-test' },
+    { version: '0.0.0-test', clock: createTestClock(), log: createMemoryLog() },
   );
 }
 
