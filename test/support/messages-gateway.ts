@@ -8,8 +8,9 @@ import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
 import { openFileSpool } from '#shared/adapters/usage-spool/file.ts';
 import { createSecret } from '#shared/config/secret.ts';
 import type { Budget, Cap } from '#shared/domain/cap.ts';
-import { createCatalogue } from '#shared/domain/catalogue.ts';
+import { type Catalogue, createCatalogue } from '#shared/domain/catalogue.ts';
 import { createPriceBook } from '#shared/domain/pricing.ts';
+import type { Principal } from '#shared/domain/principal.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
@@ -28,6 +29,10 @@ export interface MessagesGatewayOptions {
   readonly settings?: Partial<MessagesSettings>;
   readonly caps?: readonly Cap[];
   readonly budgets?: readonly Budget[];
+  /** Default: the built-in models. */
+  readonly catalogue?: Catalogue;
+  /** Default: TEST_TOKEN is TEST_PRINCIPAL's. */
+  readonly verify?: (token: string) => Promise<Principal | null>;
   readonly mayUse?: (model: string) => boolean;
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
@@ -100,7 +105,8 @@ export async function openMessagesGateway(
     reservationTtlMs: 60_000,
     ...options.settings,
   };
-  const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
+  const catalogue =
+    options.catalogue ?? createCatalogue({ models: [], autoIncludeBuiltinModels: true });
   const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
   const temporary = mkdtempSync(join(tmpdir(), 'tallygate-spool-'));
   const spool = openFileSpool({ directory: options.spoolDirectory ?? temporary, log });
@@ -126,7 +132,9 @@ export async function openMessagesGateway(
     log,
   });
   const gates = { requestBytesMax: 64 * 1024 * 1024 };
-  const server = await startHttp(messages.routes, { clock, log, gates });
+  const { verify } = options;
+  const session = verify === undefined ? {} : { verify };
+  const server = await startHttp(messages.routes, { clock, log, gates, ...session });
   return {
     url: server.url,
     port: server.port,

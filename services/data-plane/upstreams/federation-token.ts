@@ -42,6 +42,7 @@ export function createFederatedTokens(
     refreshAheadMs: REFRESH_AHEAD_MS,
     async fetchToken() {
       const assertion = (await readFile(auth.identityTokenFile, 'utf8')).trim();
+      if (assertion === '') throw new AppError('unavailable', 'identity_token_file is empty');
       const body = JSON.stringify({
         grant_type: GRANT_TYPE,
         assertion,
