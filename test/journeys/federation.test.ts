@@ -47,9 +47,7 @@ async function openWorld() {
       res.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: seconds }));
     };
   }
-  anthropic.behave((res, seen) =>
-    seen.path === TOKEN_PATH ? giving(res) : answers()(res, seen),
-  );
+  anthropic.behave((res, seen) => (seen.path === TOKEN_PATH ? giving(res) : answers()(res, seen)));
   const upstream = createAnthropicUpstream(
     {
       provider: 'anthropic',

@@ -11,7 +11,13 @@ import { describe, test } from 'node:test';
 import type { PreparedRequest, Upstream } from '../../services/data-plane/upstreams/upstream.ts';
 import { anthropicGoogleCloudAt, anthropicOauthAt, foundryAt } from '../support/cloud-upstreams.ts';
 import { openMessagesGateway } from '../support/messages-gateway.ts';
-import { type Behaviour, openFakeUpstream, refuses, sseEvent } from '../support/upstream.ts';
+import {
+  type Behaviour,
+  openFakeUpstream,
+  refuses,
+  type SeenRequest,
+  sseEvent,
+} from '../support/upstream.ts';
 import { divert, PROJECT } from '../support/vertex.ts';
 
 type ProviderName = 'foundry' | 'anthropicOauth' | 'anthropicGoogleCloud';
@@ -93,7 +99,7 @@ describe('what an upstream of Anthropic’s format is asked', () => {
       const text = await told.text();
       assert.equal(told.status, response.status);
       assert.deepEqual(typeof response.body === 'string' ? text : JSON.parse(text), response.body);
-      const [seen] = world.fake.seen;
+      const seen: SeenRequest | undefined = world.fake.seen[0];
       if (saw.host !== undefined) {
         assert.equal(world.prepared[0]?.origin, `https://${saw.host.replace(':443', '')}`);
       }
@@ -103,7 +109,7 @@ describe('what an upstream of Anthropic’s format is asked', () => {
         if (NOT_OURS.test(header) || (header === 'accept' && headers['accept'] === undefined)) {
           continue;
         }
-        const own = String(seen?.headers[header] ?? '');
+        const own: string = String(seen?.headers[header] ?? '');
         if (header === 'anthropic-beta') assert.deepEqual(betas(own), betas(value));
         else assert.equal(own, value, header);
       }
