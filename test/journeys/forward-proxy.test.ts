@@ -14,10 +14,10 @@ import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeCertificate } from '../support/certificate.ts';
-import { type ForwardProxy, openForwardProxy } from '../support/open-proxy.ts';
+import { type ForwardProxy, openForwardProxy } from '../support/forward-proxy.ts';
+import { PROXIED_GATEWAY } from '../support/proxied-gateway.ts';
 
 const run = promisify(execFile);
-const PROGRAM = fileURLToPath(new URL('../support/proxied-gateway.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const HOSTS = ['api.anthropic.com', 'claude.googleapis.com', 'oauth2.googleapis.com'] as const;
 const ANSWER = JSON.stringify({ type: 'message', content: [], usage: { input_tokens: 1 } });
@@ -45,7 +45,8 @@ describe('behind a forward proxy', () => {
       },
     },
     (req, res) => {
-      seen.push(`${req.headers.host}${req.url} ${req.headers['authorization'] ?? ''}`);
+      const { host, authorization = '', 'x-goog-user-project': payer = '' } = req.headers;
+      seen.push(`${host}${req.url} ${authorization} ${payer}`.trimEnd());
       req.resume();
       const token = JSON.stringify({ access_token: 't1', expires_in: 3599, token_type: 'Bearer' });
       res.setHeader('content-type', 'application/json');
@@ -73,7 +74,7 @@ describe('behind a forward proxy', () => {
     seen.length = 0;
     const { PATH = '' } = process.env;
     const own = { PATH, HTTPS_PROXY: proxy.url, TEST_GATEWAY_YAML: text, ...env };
-    const { stdout } = await run(process.execPath, [PROGRAM], { cwd: ROOT, env: own });
+    const { stdout } = await run(process.execPath, [PROXIED_GATEWAY], { cwd: ROOT, env: own });
     return JSON.parse(stdout);
   }
 
@@ -81,7 +82,7 @@ describe('behind a forward proxy', () => {
     const { status } = await ask(anthropic, { NODE_EXTRA_CA_CERTS: authorities });
     assert.equal(status, 200);
     assert.deepEqual(proxy.asked, ['api.anthropic.com:443']);
-    assert.deepEqual(seen, ['api.anthropic.com/v1/messages ']);
+    assert.deepEqual(seen, ['api.anthropic.com/v1/messages']);
   });
 
   test('an authority that nobody named is not trusted', async () => {
@@ -101,7 +102,7 @@ describe('behind a forward proxy', () => {
     assert.deepEqual(proxy.asked, ['llm.invalid:443']);
   });
 
-  test('a Google token comes through it too, and the request with it', async () => {
+  test('a Google token comes through it too, and the request with it, for whose quota the key names', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const service_account_json = JSON.stringify({
       type: 'service_account',
@@ -116,8 +117,8 @@ describe('behind a forward proxy', () => {
     assert.deepEqual(proxy.asked, ['oauth2.googleapis.com:443', 'claude.googleapis.com:443']);
     const path = '/v1/projects/p1/locations/global/workspaces/w1/invoke/v1/messages';
     assert.deepEqual(seen, [
-      'oauth2.googleapis.com/token ',
-      `claude.googleapis.com${path} Bearer t1`,
+      'oauth2.googleapis.com/token',
+      `claude.googleapis.com${path} Bearer t1 paying-project`,
     ]);
   });
 });

@@ -225,8 +225,11 @@ const NOT_THE_CLIENTS: ReadonlySet<string> = new Set([
   'x-envoy-upstream-service-time',
 ]);
 /** HTTP's own, and what every answer of the gateway has. */
-const OF_EVERY_ANSWER =
-  /^(keep-alive|connection|date|content-length|transfer-encoding|(x-)?request-id|referrer-policy|x-content-type-options|x-frame-options|cross-origin-opener-policy)$/;
+const OF_EVERY_ANSWER: ReadonlySet<string> = new Set([
+  ...['keep-alive', 'connection', 'date', 'content-length', 'transfer-encoding'],
+  ...['request-id', 'x-request-id', 'referrer-policy', 'cross-origin-opener-policy'],
+  ...['x-content-type-options', 'x-frame-options'],
+]);
 
 /** The reference makes a 502 without `retry-after` of it. */
 const OVERLOADED: ResponseRow['client'] = {
@@ -259,9 +262,9 @@ describe('what the client gets of the upstream’s headers', () => {
       const client = status === 529 ? OVERLOADED : row.client;
       assert.equal(told.status, client.status);
       const captured = Object.entries(client.headers).filter(
-        ([name]) => !OF_EVERY_ANSWER.test(name) && !NOT_THE_CLIENTS.has(name),
+        ([name]) => !OF_EVERY_ANSWER.has(name) && !NOT_THE_CLIENTS.has(name),
       );
-      const passed = Object.entries(told.headers).filter(([name]) => !OF_EVERY_ANSWER.test(name));
+      const passed = Object.entries(told.headers).filter(([name]) => !OF_EVERY_ANSWER.has(name));
       assert.deepEqual(Object.fromEntries(passed), Object.fromEntries(captured));
       assert.equal(told.headers['x-frame-options'], 'DENY');
       const isNamed = told.headers['request-id'] !== undefined;

@@ -51,7 +51,7 @@ export async function openFoundryUpstream(
 
 type Credential = readonly [name: string, value: string];
 
-/** Microsoft's library takes a second and many megabytes to load: only for whom it is. */
+/** Microsoft's library takes 0.7 s and 45 MB to load: only for whom it is. */
 async function openAuthenticator(
   { auth }: FoundryUpstreamConfig,
   { clock, log, tokens: given }: FoundryOptions,

@@ -10,12 +10,16 @@ export interface ForwardProxy extends AsyncDisposable {
   readonly asked: string[];
 }
 
-export async function openForwardProxy(targetPort: number): Promise<ForwardProxy> {
+export async function openForwardProxy(
+  targetPort: number,
+  onTunnel: (host: string) => void = () => undefined,
+): Promise<ForwardProxy> {
   const asked: string[] = [];
   const open = new Set<Socket>();
   const server = createServer((_req, res) => void res.writeHead(405).end());
   server.on('connect', (req, client: Socket) => {
     asked.push(req.url ?? '');
+    onTunnel(req.url ?? '');
     const tunnel = connect(targetPort, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 OK\r\n\r\n');
       client.pipe(tunnel).pipe(client);
