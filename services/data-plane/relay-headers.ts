@@ -3,6 +3,7 @@
 // connection, cookies and servers is none of the client's business (RFC 9110 §7.6.1 for hop-by-hop).
 
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Secret } from '#shared/config/secret.ts';
 
 /** Name, value, name, value: what undici takes without another copy. */
 export type HeaderList = string[];
@@ -23,6 +24,8 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 // No accept-encoding: the meter reads the bytes that the client gets, so they are asked for plain.
 const TO_ANY: ReadonlySet<string> = new Set(['accept', 'traceparent', 'tracestate']);
 const TO_CLOUD: ReadonlySet<string> = new Set(['anthropic-version', 'anthropic-beta']);
+/** Whose workspace pays is the operator's to say. */
+const NOT_THE_CLIENTS: ReadonlySet<string> = new Set(['anthropic-workspace-id']);
 
 const TO_CLIENT: ReadonlySet<string> = new Set([
   'content-type',
@@ -65,6 +68,20 @@ export function upstreamHeaders(
   return list;
 }
 
+/** The operator's own, of one upstream: in place of the client's, betas beside them. */
+export function addConfigured(
+  list: HeaderList,
+  configured: Readonly<Record<string, Secret>>,
+): void {
+  for (const [name, value] of Object.entries(configured)) {
+    const key = name.toLowerCase();
+    const at = list.findIndex((entry, index) => index % 2 === 0 && entry === key);
+    const own = value.reveal();
+    if (at === -1) list.push(key, own);
+    else list[at + 1] = key === 'anthropic-beta' ? `${list[at + 1]},${own}` : own;
+  }
+}
+
 /** What of an upstream's headers the client gets. */
 export function clientHeaders(upstream: IncomingHttpHeaders): Record<string, string> {
   const passed: Record<string, string> = {};
@@ -81,7 +98,8 @@ export function clientHeaders(upstream: IncomingHttpHeaders): Record<string, str
 
 function passes(name: string, format: 'anthropic' | 'cloud'): boolean {
   if (TO_ANY.has(name) || name.startsWith('x-stainless-')) return true;
-  return format === 'anthropic' ? name.startsWith('anthropic-') : TO_CLOUD.has(name);
+  if (format === 'cloud') return TO_CLOUD.has(name);
+  return name.startsWith('anthropic-') && !NOT_THE_CLIENTS.has(name);
 }
 
 /** Headers that Connection names are hop-by-hop too. */

@@ -33,5 +33,13 @@ async function openUpstream(config: UpstreamConfig, options: UpstreamOptions): P
       const { createVertexUpstream } = await import('../data-plane/upstreams/vertex.ts');
       return createVertexUpstream(config, options);
     }
+    case 'anthropicGoogleCloud': {
+      const file = await import('../data-plane/upstreams/anthropic-google-cloud.ts');
+      return file.createAnthropicGoogleCloudUpstream(config, options);
+    }
+    case 'foundry': {
+      const { openFoundryUpstream } = await import('../data-plane/upstreams/foundry.ts');
+      return openFoundryUpstream(config, options);
+    }
   }
 }

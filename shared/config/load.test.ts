@@ -67,7 +67,8 @@ test('variables and files are put in, and their final line break is not', () => 
   );
   assert.equal(config.oidc.client_secret?.reveal(), 'from-file');
   const [upstream] = config.upstreams;
-  assert.equal(upstream?.provider === 'anthropic' && upstream.auth.secret.reveal(), 'sk-42-x');
+  assert.ok(upstream?.provider === 'anthropic' && upstream.auth.kind === 'api_key');
+  assert.equal(upstream.auth.secret.reveal(), 'sk-42-x');
 });
 
 test('a value from the environment can never become structure or a comment', () => {

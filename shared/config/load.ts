@@ -16,6 +16,7 @@ import { destinationRules } from './rules-destinations.ts';
 import { identityRules } from './rules-identity.ts';
 import { pricingRules } from './rules-pricing.ts';
 import { storeRules } from './rules-stores.ts';
+import { upstreamAuthRules } from './rules-upstream-auth.ts';
 import { upstreamRules } from './rules-upstreams.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 
@@ -43,6 +44,7 @@ const RULES = [
   ...storeRules,
   ...upstreamRules,
   ...pricingRules,
+  ...upstreamAuthRules,
   ...destinationRules,
   ...adminRules,
 ];

@@ -30,20 +30,10 @@ const NOT_BUILT_YET: readonly NotBuilt[] = [
     path: 'telemetry.forward_to[].auth',
     sentence: `signing in to Google for telemetry ${LATER}; put a collector in between`,
   },
-  ...['federation_rule_id', 'organization_id', 'identity_token_file', 'workspace_id'].map(
-    (key) => ({
-      path: `upstreams[].auth.${key}`,
-      sentence: `workload identity federation with Anthropic ${LATER}; use api_key or oauth_token`,
-    }),
-  ),
-  {
-    path: 'upstreams[].auth.service_account_id',
-    sentence: `workload identity federation with Anthropic ${LATER}; use api_key or oauth_token`,
-  },
-  ...['bedrock', 'mantle', 'anthropicAws', 'anthropicGoogleCloud', 'foundry'].map((provider) => ({
+  ...['bedrock', 'mantle', 'anthropicAws'].map((provider) => ({
     path: 'upstreams[].provider',
     values: [provider],
-    sentence: `the provider ${provider} ${LATER}; this one has anthropic and vertex`,
+    sentence: `the provider ${provider} ${LATER}; use another one`,
   })),
   {
     path: 'cri',

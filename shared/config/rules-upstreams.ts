@@ -29,7 +29,6 @@ export const upstreamRules: readonly Rule[] = [
   namesAreUnique,
   headersAreOurs,
   identityStaysHome,
-  keyFilesAreReadable,
   modelsNameUpstreams,
 ];
 
@@ -85,29 +84,6 @@ function identityStaysHome({ tree, refuse }: RuleContext): void {
     const accepted = "true only with a base_url of your own proxy: people's mail stays with you";
     refuse(`upstreams[${index}].forward_user_identity`, `true, for ${host}`, accepted);
   });
-}
-
-function keyFilesAreReadable({ tree, readFile, refuse }: RuleContext): void {
-  listAt(tree, 'upstreams').forEach((upstream, index) => {
-    const key = textAt(upstream, 'auth', 'service_account_json');
-    if (key === undefined || textAt(upstream, 'provider') !== 'vertex') return;
-    const isInline = key.trimStart().startsWith('{');
-    if (isServiceAccountKey(isInline ? () => key : () => readFile(key))) return;
-    refuse(
-      `upstreams[${index}].auth.service_account_json`,
-      isInline ? 'JSON of something else' : 'a path without a service account key behind it',
-      'the path of a service account key (JSON with client_email and private_key)',
-    );
-  });
-}
-
-function isServiceAccountKey(read: () => string): boolean {
-  try {
-    const key: unknown = JSON.parse(read());
-    return textAt(key, 'client_email') !== undefined && textAt(key, 'private_key') !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 function modelsNameUpstreams({ tree, refuse }: RuleContext): void {

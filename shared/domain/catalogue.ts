@@ -1,7 +1,13 @@
 // Which models exist here and what each upstream calls them. Everything is looked up in Maps that
 // are built once per configuration.
 
-import { BUILTIN_MODELS, type BuiltinModel, builtinModel, vertexId } from './builtin-models.ts';
+import {
+  BUILTIN_MODELS,
+  type BuiltinModel,
+  builtinModel,
+  undatedId,
+  vertexId,
+} from './builtin-models.ts';
 
 export type Provider =
   | 'anthropic'
@@ -133,17 +139,20 @@ function serves(upstream: UpstreamRef, entry: Entry): boolean {
   });
 }
 
+/** As captured from the reference (04, 04b, 04g): what each sent for every built-in. */
 function providerId(builtinId: string, provider: Provider): string | null {
   switch (provider) {
     case 'anthropic':
       return builtinId;
+    case 'anthropicGoogleCloud':
+      return builtinId;
     case 'vertex':
       return vertexId(builtinId);
+    case 'foundry':
+      return undatedId(builtinId);
     case 'bedrock':
     case 'mantle':
     case 'anthropicAws':
-    case 'anthropicGoogleCloud':
-    case 'foundry':
       // Their ids come with these upstreams; until then configuration refuses the providers.
       return null;
   }

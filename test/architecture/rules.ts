@@ -59,6 +59,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['services/control-plane/login/'],
   'oidc-provider': ['services/demo/'],
   'google-auth-library': ['services/data-plane/upstreams/'],
+  '@azure/identity': ['services/data-plane/upstreams/azure-token.ts'],
   '@bufbuild/protobuf': ['services/control-plane/telemetry/', 'test/'],
   kysely: ['shared/adapters/'],
   pino: ['shared/telemetry/'],

@@ -8,14 +8,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { VertexAuth } from '#shared/config/schema-upstreams.ts';
+import type { GoogleAuthConfig } from '#shared/config/schema-upstreams-cloud.ts';
 import { createSecret } from '#shared/config/secret.ts';
 import { systemClock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import {
-  createTokenSource,
-  googleTokenFetcher,
-} from '../../services/data-plane/upstreams/google-token.ts';
+import { createGoogleTokens } from '../../services/data-plane/upstreams/google-token.ts';
 import {
   openMetadataServer,
   openTokenEndpoint,
@@ -25,9 +22,8 @@ import { createMemoryLog } from '../support/log.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 
-function openSource(auth: VertexAuth) {
-  const fetchToken = googleTokenFetcher(auth, systemClock);
-  return createTokenSource({ fetchToken, clock: systemClock, log: createMemoryLog() });
+function openSource(auth: GoogleAuthConfig) {
+  return createGoogleTokens(auth, { clock: systemClock, log: createMemoryLog() });
 }
 
 function isUnavailable(error: unknown): boolean {
@@ -106,7 +102,7 @@ describe('a service account’s key', () => {
   test('as JSON or as a file is exchanged at Google’s endpoint for a token', async () => {
     const path = join(folder, 'key.json');
     await writeFile(path, key);
-    const kinds: VertexAuth[] = [
+    const kinds: GoogleAuthConfig[] = [
       { kind: 'key', json: createSecret(key) },
       { kind: 'key_file', path },
     ];

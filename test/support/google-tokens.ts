@@ -4,9 +4,10 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { makeCertificate } from './certificate.ts';
+import { openForwardProxy } from './forward-proxy.ts';
 
 export interface TokenServer extends AsyncDisposable {
   /** host:port. */
@@ -45,26 +46,15 @@ export async function openTokenEndpoint(): Promise<TokenServer> {
     giver.give(res);
   });
   const [, port = ''] = (await listen(google)).split(':');
-  const proxy = createServer();
-  const open = new Set<Socket>();
-  proxy.on('connect', (req, client: Socket) => {
-    giver.asked.push(`CONNECT ${req.url}`);
-    const tunnel = connect(Number(port), '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 OK\r\n\r\n');
-      client.pipe(tunnel).pipe(client);
-    });
-    for (const socket of [client, tunnel]) {
-      open.add(socket);
-      socket.on('error', () => socket.destroy());
-    }
+  const proxy = await openForwardProxy(Number(port), (host) => {
+    giver.asked.push(`CONNECT ${host}`);
   });
-  const host = await listen(proxy);
   return {
-    host,
+    host: new URL(proxy.url).host,
     ...giver,
     async [Symbol.asyncDispose]() {
-      for (const socket of open) socket.destroy();
-      await closeAll([google, proxy]);
+      await proxy[Symbol.asyncDispose]();
+      await closeAll([google]);
     },
   };
 }

@@ -8,7 +8,7 @@ import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
 import { openFileSpool } from '#shared/adapters/usage-spool/file.ts';
 import { createSecret } from '#shared/config/secret.ts';
 import type { Budget, Cap } from '#shared/domain/cap.ts';
-import { createCatalogue } from '#shared/domain/catalogue.ts';
+import { type Catalogue, createCatalogue } from '#shared/domain/catalogue.ts';
 import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
@@ -32,6 +32,10 @@ export interface MessagesGatewayOptions {
   readonly budgets?: readonly Budget[];
   /** Beside `TEST_PRINCIPAL`: each by `tokenOf` their sub. */
   readonly people?: readonly Pick<Principal, 'sub' | 'groups'>[];
+  /** Default: the built-in models. */
+  readonly catalogue?: Catalogue;
+  /** Default: TEST_TOKEN is TEST_PRINCIPAL's, and `people`. */
+  readonly verify?: (token: string) => Promise<Principal | null>;
   readonly mayUse?: (model: string) => boolean;
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
@@ -85,7 +89,7 @@ export function anthropicAt(url: string, name = 'a', models?: string[]): Upstrea
       auth: { kind: 'api_key', secret: createSecret(`key-of-${name}`) },
       forward_user_identity: false,
     },
-    { version: '0.0.0-test' },
+    { version: '0.0.0-test', clock: createTestClock(), log: createMemoryLog() },
   );
 }
 
@@ -113,7 +117,8 @@ export async function openMessagesGateway(
     billingGroupTag: null,
     ...options.settings,
   };
-  const catalogue = createCatalogue({ models: [], autoIncludeBuiltinModels: true });
+  const catalogue =
+    options.catalogue ?? createCatalogue({ models: [], autoIncludeBuiltinModels: true });
   const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
   const temporary = mkdtempSync(join(tmpdir(), 'tallygate-spool-'));
   const spool = openFileSpool({ directory: options.spoolDirectory ?? temporary, log });
@@ -145,7 +150,7 @@ export async function openMessagesGateway(
     const { sub } = person;
     people.set(tokenOf(sub), { ...TEST_PRINCIPAL, email: null, sessionId: sub, ...person });
   }
-  const verify = async (token: string) => people.get(token) ?? null;
+  const verify = options.verify ?? (async (token: string) => people.get(token) ?? null);
   const server = await startHttp([...messages.routes, report], { clock, log, gates, verify });
   return {
     url: server.url,

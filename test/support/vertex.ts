@@ -1,6 +1,6 @@
 // A Vertex upstream with a token of the test's, sent to Google's own host or to the test's.
 
-import type { VertexUpstreamConfig } from '#shared/config/schema-upstreams.ts';
+import type { VertexUpstreamConfig } from '#shared/config/schema-upstreams-cloud.ts';
 import type { PreparedRequest, Upstream } from '../../services/data-plane/upstreams/upstream.ts';
 import { createVertexUpstream } from '../../services/data-plane/upstreams/vertex.ts';
 import { createTestClock } from './clock.ts';
@@ -31,7 +31,7 @@ export function vertexAt(sketch: VertexSketch = {}): Upstream {
     version: '0.0.0-test',
     clock: createTestClock(),
     log: sketch.log ?? createMemoryLog(),
-    tokens: { token: sketch.token ?? (async () => 'google-token') },
+    tokens: { token: sketch.token ?? (async () => 'google-token'), quotaProject: () => null },
   });
 }
 

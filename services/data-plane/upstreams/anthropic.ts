@@ -1,22 +1,41 @@
 // Anthropic's API, or a proxy that speaks it: same path, same body, another key.
 
 import type { AnthropicUpstreamConfig } from '#shared/config/schema-upstreams.ts';
+import type { Clock } from '#shared/domain/clock.ts';
 import type { Principal } from '#shared/domain/principal.ts';
-import { type HeaderList, TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
-import { spliceBody } from '../splice.ts';
-import type { Upstream, UpstreamRequest } from './upstream.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import type { HeaderList } from '../relay-headers.ts';
+import { anthropicFormat, PATHS } from './anthropic-format.ts';
+import { createFederatedTokens } from './federation-token.ts';
+import type { PreparedRequest, Upstream, UpstreamRequest } from './upstream.ts';
 
 const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 const OAUTH_BETA = 'oauth-2025-04-20';
-const PATHS = { messages: '/v1/messages', count_tokens: '/v1/messages/count_tokens' } as const;
+
+export interface AnthropicOptions {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 export function createAnthropicUpstream(
   config: AnthropicUpstreamConfig,
-  { version }: { readonly version: string },
+  options: AnthropicOptions,
 ): Upstream {
   const base = new URL(config.base_url ?? DEFAULT_BASE_URL);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const isOauth = config.auth.kind === 'oauth_token';
+  const authenticate = authenticator(config, `${base.origin}${prefix}`, options);
+  const addBetas = config.auth.kind === 'api_key' ? [] : [OAUTH_BETA];
+  const format = { version: options.version, headers: config.headers, addBetas };
+
+  function put(request: UpstreamRequest, credential: Credential): PreparedRequest {
+    const { headers, body } = anthropicFormat(request, format);
+    headers.push(...credential);
+    if (config.forward_user_identity) addIdentity(headers, request.principal);
+    const path = `${prefix}${PATHS[request.operation]}${request.search}`;
+    return { origin: base.origin, path, headers, body };
+  }
+
   return {
     ref: {
       name: config.name,
@@ -27,35 +46,33 @@ export function createAnthropicUpstream(
     endpoint: 'global',
     region: null,
     prepare(request) {
-      const headers = upstreamHeaders(request.headers, {
-        format: 'anthropic',
-        version,
-        addBetas: isOauth ? [OAUTH_BETA] : [],
-        dropBetas: request.dropTags ? [TAGS_BETA] : [],
-      });
-      const secret = config.auth.secret.reveal();
-      if (isOauth) headers.push('authorization', `Bearer ${secret}`);
-      else headers.push('x-api-key', secret);
-      for (const [name, value] of Object.entries(config.headers)) {
-        headers.push(name, value.reveal());
-      }
-      if (config.forward_user_identity) addIdentity(headers, request.principal);
-      const path = `${prefix}${PATHS[request.operation]}${request.search}`;
-      return { origin: base.origin, path, headers, body: bodyFor(request) };
+      const credential = authenticate();
+      return credential instanceof Promise
+        ? credential.then((fresh) => put(request, fresh))
+        : put(request, credential);
     },
     translateError: (reply) => reply,
     translateStreamError: null,
   };
 }
 
-/** The client's own bytes unless something in them is not this upstream's. */
-function bodyFor(request: UpstreamRequest): Buffer[] {
-  const isRenamed = request.upstreamModel !== request.requestedModel;
-  if (!isRenamed && !request.dropTags) return [...request.chunks];
-  return spliceBody(request.chunks, request.scanned, {
-    ...(isRenamed ? { replace: { model: JSON.stringify(request.upstreamModel) } } : {}),
-    ...(request.dropTags ? { drop: ['tags'] } : {}),
-  });
+type Credential = readonly [name: string, value: string];
+
+function authenticator(
+  { auth }: AnthropicUpstreamConfig,
+  baseUrl: string,
+  options: AnthropicOptions,
+): () => Credential | Promise<Credential> {
+  switch (auth.kind) {
+    case 'api_key':
+      return () => ['x-api-key', auth.secret.reveal()];
+    case 'oauth_token':
+      return () => ['authorization', `Bearer ${auth.secret.reveal()}`];
+    case 'federation': {
+      const tokens = createFederatedTokens(auth, { baseUrl, ...options });
+      return async () => ['authorization', `Bearer ${await tokens.token()}`];
+    }
+  }
 }
 
 /** For a proxy of the operator's own; a client's copies of these never pass. */

@@ -2,15 +2,14 @@
 // instead of a header, and a Google token in front. Errors are Google's and speak of projects and
 // permissions, so the client gets our words for them; only the model API's own 400 and 413 pass.
 
-import type { VertexUpstreamConfig } from '#shared/config/schema-upstreams.ts';
+import type { VertexUpstreamConfig } from '#shared/config/schema-upstreams-cloud.ts';
 import type { Clock } from '#shared/domain/clock.ts';
 import { endpointClass } from '#shared/domain/endpoint-class.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
+import { addConfigured, TAGS_BETA, upstreamHeaders } from '../relay-headers.ts';
 import { spliceBody } from '../splice.ts';
-import { translateCloudError, translateCloudStreamError } from './cloud-errors.ts';
-import { readCloudWords } from './cloud-words.ts';
-import { createTokenSource, googleTokenFetcher, type TokenSource } from './google-token.ts';
+import { cloudAnswers } from './cloud-answers.ts';
+import { createGoogleTokens, type GoogleTokens, googleCredential } from './google-token.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
 const ANTHROPIC_VERSION = '"vertex-2023-10-16"';
@@ -20,7 +19,7 @@ export interface VertexOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Instead of Google's own; for tests and the demo. */
-  readonly tokens?: TokenSource;
+  readonly tokens?: GoogleTokens;
 }
 
 export function createVertexUpstream(
@@ -30,13 +29,7 @@ export function createVertexUpstream(
   const { region, project_id: project } = config;
   const base = baseUrl(config);
   const models = `${base.prefix}/projects/${project}/locations/${region}/publishers/anthropic/models`;
-  const tokens =
-    given ?? createTokenSource({ fetchToken: googleTokenFetcher(config.auth, clock), clock, log });
-  const about = (said: Buffer, requestId: string) => {
-    const { errorStatus, message } = readCloudWords(said);
-    const words = { upstream_status: errorStatus, upstream_message: message };
-    return { upstream: config.name, request_id: requestId, ...words };
-  };
+  const tokens = given ?? createGoogleTokens(config.auth, { clock, log });
   return {
     ref: {
       name: config.name,
@@ -47,28 +40,18 @@ export function createVertexUpstream(
     endpoint: endpointClass(region),
     region,
     async prepare(request) {
-      const token = await tokens.token();
+      const credential = await googleCredential(tokens);
       const headers = upstreamHeaders(request.headers, {
         format: 'cloud',
         version,
         dropBetas: [TAGS_BETA],
       });
-      headers.push('authorization', `Bearer ${token}`);
-      for (const [name, value] of Object.entries(config.headers)) {
-        headers.push(name, value.reveal());
-      }
+      addConfigured(headers, config.headers);
+      headers.push(...credential);
       const path = `${models}/${methodFor(request)}`;
       return { origin: base.origin, path, headers, body: bodyFor(request) };
     },
-    translateError(reply, requestId) {
-      const { status, body } = reply;
-      log.warn('a cloud refused a request', { ...about(body, requestId), status });
-      return translateCloudError(reply, { project, requestId });
-    },
-    translateStreamError(data, requestId) {
-      log.warn('a cloud ended a stream with an error', about(Buffer.from(data), requestId));
-      return translateCloudStreamError(data, project);
-    },
+    ...cloudAnswers({ name: config.name, project, log }),
   };
 }
 

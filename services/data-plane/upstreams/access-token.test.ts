@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { AppError } from '#shared/errors/app-error.ts';
 import { createTestClock } from '../../../test/support/clock.ts';
 import { createMemoryLog } from '../../../test/support/log.ts';
-import { type AccessToken, createTokenSource } from './google-token.ts';
+import { type AccessToken, createTokenSource } from './access-token.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -13,6 +13,7 @@ function openSource() {
   const log = createMemoryLog();
   const asked: PromiseWithResolvers<AccessToken>[] = [];
   const source = createTokenSource({
+    issuer: 'Google',
     clock,
     log,
     fetchToken() {
@@ -41,7 +42,7 @@ async function openWithToken() {
   return world;
 }
 
-describe('a Google access token', () => {
+describe('an access token', () => {
   test('is fetched once for however many ask, then kept', async () => {
     const { source, asked, give, clock } = openSource();
     const waiting = Promise.all(Array.from({ length: 50 }, () => source.token()));
@@ -69,7 +70,7 @@ describe('a Google access token', () => {
     await fail();
     assert.deepEqual(
       log.lines.map(({ level, message }) => [level, message]),
-      [['warn', 'a Google access token could not be refreshed']],
+      [['warn', 'an access token of Google could not be refreshed']],
     );
     clock.advance(4_999);
     assert.equal(await source.token(), 't1');
