@@ -1,7 +1,14 @@
 // Which models exist here and what each upstream calls them. Everything is looked up in Maps that
 // are built once per configuration.
 
-import { BUILTIN_MODELS, type BuiltinModel, builtinModel, vertexId } from './builtin-models.ts';
+import {
+  BUILTIN_MODELS,
+  type BuiltinModel,
+  bedrockId,
+  builtinModel,
+  mantleId,
+  vertexId,
+} from './builtin-models.ts';
 
 export type Provider =
   | 'anthropic'
@@ -23,6 +30,8 @@ export interface ConfiguredModel {
 export interface UpstreamRef {
   readonly name: string;
   readonly provider: Provider;
+  /** Where the provider's names of models depend on it. */
+  readonly region?: string | null;
   /** The only models it serves; null: all. */
   readonly models: readonly string[] | null;
   /** The only groups it serves; null: everybody. Not looked at here: it needs the person. */
@@ -91,7 +100,7 @@ export function createCatalogue(options: {
       if (Object.hasOwn(entry.upstreamModel, upstream.name)) {
         return entry.upstreamModel[upstream.name] ?? null;
       }
-      return entry.builtinId === null ? null : providerId(entry.builtinId, upstream.provider);
+      return entry.builtinId === null ? null : providerId(entry.builtinId, upstream);
     },
   };
 }
@@ -133,15 +142,17 @@ function serves(upstream: UpstreamRef, entry: Entry): boolean {
   });
 }
 
-function providerId(builtinId: string, provider: Provider): string | null {
+function providerId(builtinId: string, { provider, region }: UpstreamRef): string | null {
   switch (provider) {
     case 'anthropic':
+    case 'anthropicAws':
       return builtinId;
     case 'vertex':
       return vertexId(builtinId);
     case 'bedrock':
+      return bedrockId(builtinId, region ?? '');
     case 'mantle':
-    case 'anthropicAws':
+      return mantleId(builtinId);
     case 'anthropicGoogleCloud':
     case 'foundry':
       // Their ids come with these upstreams; until then configuration refuses the providers.
