@@ -128,7 +128,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     const plain = coding === null ? headers : decodedHeaders(headers);
     const sink =
       status < 300
-        ? this.#passOn(controller, status, plain)
+        ? this.#translated(controller, status, plain)
         : collectReply((body) => this.#finish({ type: 'reply', status, headers: plain, body }));
     if (coding !== null) {
       this.#decoder = openDecoder(coding, sink, () => controller.resume());
@@ -149,6 +149,17 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.#isDone) return;
     if (this.#sink !== null) this.#sink.onDied(cause);
     else this.#finish({ type: 'failed', reason: 'network', cause });
+  }
+
+  /** A provider's own format is read behind its compression, in front of everything else. */
+  #translated(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): Sink {
+    const translation = this.#options.prepared.translate?.(headers) ?? null;
+    const sink = this.#passOn(controller, status, translation?.headers ?? headers);
+    return translation?.open(sink) ?? sink;
   }
 
   #passOn(
