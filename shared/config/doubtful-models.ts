@@ -1,7 +1,7 @@
 // Names of models that lead nowhere, and models without a price: what only the catalogue and the price
 // book together can tell.
 
-import { BUILTIN_MODELS, builtinModel } from '../domain/builtin-models.ts';
+import { BUILTIN_MODELS, bedrockPrefix, builtinModel } from '../domain/builtin-models.ts';
 import { type Catalogue, createCatalogue, type UpstreamRef } from '../domain/catalogue.ts';
 import { createPriceBook, type PriceBook } from '../domain/pricing.ts';
 import { NO_USAGE } from '../domain/usage.ts';
@@ -24,8 +24,12 @@ const VERTEX_WITHOUT_1M = ['claude-sonnet-4-5-20250929', 'claude-sonnet-4-202505
 export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
   const served: Served = {
     config,
-    upstreams: config.upstreams.map(({ name, provider, models }) => ({
-      ...{ name, provider, models: models ?? null, groups: null },
+    upstreams: config.upstreams.map((upstream) => ({
+      name: upstream.name,
+      provider: upstream.provider,
+      region: 'region' in upstream ? upstream.region : null,
+      models: upstream.models ?? null,
+      groups: null,
     })),
     catalogue: createCatalogue({
       models: config.models.map(({ id, upstream_model }) => ({
@@ -37,6 +41,7 @@ export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
   };
   checkNamedModels(served, warn);
   checkLongContext(served, warn);
+  checkBedrockProfiles(served, warn);
   checkConfiguredModels(served, warn);
   checkOverrides(served, warn);
 }
@@ -63,6 +68,26 @@ function checkLongContext({ upstreams }: Served, warn: Warn): void {
     if (found.length === 0) return;
     const message = `serves ${found.join(' and ')}, which Google Cloud has without 1M tokens of`;
     warn(`upstreams[${index}]`, `${message} context: requests that ask for it are refused there.`);
+  });
+}
+
+/** Bedrock refuses most models under their bare ids, and only when somebody asks. */
+function checkBedrockProfiles({ upstreams, catalogue }: Served, warn: Warn): void {
+  upstreams.forEach((upstream, index) => {
+    if (upstream.provider !== 'bedrock') return;
+    const region = upstream.region ?? '';
+    const bare = catalogue.list().filter(({ id }) => {
+      const builtin = builtinModel(id)?.id;
+      if (builtin === undefined || bedrockPrefix(builtin, region) !== null) return false;
+      return catalogue.upstreamId(id, upstream)?.startsWith('anthropic.') ?? false;
+    });
+    if (bare.length === 0) return;
+    const sent = catalogue.upstreamId(bare[0]?.id ?? '', upstream);
+    const others = bare.length === 1 ? '' : ` and ${bare.length - 1} other models`;
+    const message = `in ${region} no inference profile is known for ${bare[0]?.id}${others}, so bare`;
+    const mend = `ids like ${sent} are sent, which Bedrock mostly refuses; map them in models, for`;
+    const example = `instance to global.${sent}, or to the ARN of a profile.`;
+    warn(`upstreams[${index}].region`, `${message} ${mend} ${example}`);
   });
 }
 

@@ -45,10 +45,10 @@ const NOT_BUILT_YET: readonly NotBuilt[] = [
     path: 'upstreams[].auth.service_account_id',
     sentence: `workload identity federation with Anthropic ${LATER}; use api_key or oauth_token`,
   },
-  ...['bedrock', 'mantle', 'anthropicAws', 'anthropicGoogleCloud', 'foundry'].map((provider) => ({
+  ...['anthropicGoogleCloud', 'foundry'].map((provider) => ({
     path: 'upstreams[].provider',
     values: [provider],
-    sentence: `the provider ${provider} ${LATER}; this one has anthropic and vertex`,
+    sentence: `the provider ${provider} ${LATER}`,
   })),
   {
     path: 'cri',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { flag, listOf, mapOf, section, text, textLike } from './field.ts';
+import { anthropicAws, bedrock, mantle } from './schema-upstreams-aws.ts';
 import { createSecret, type Secret } from './secret.ts';
 import { common, credential } from './upstream-fields.ts';
 
@@ -59,23 +60,41 @@ const vertex = section({
     .prefault({}),
 });
 
+/** Adding a provider is a schema here, and in the transform below one line of its own. */
+const PROVIDERS = [anthropic, vertex, bedrock, mantle, anthropicAws] as const;
+const PROVIDER_NAMES = PROVIDERS.map(({ shape }) => shape.provider.value).join(', ');
+
 const named = <U extends { provider: string; name?: string | undefined }>(upstream: U) => ({
   ...upstream,
   name: upstream.name ?? upstream.provider,
 });
 
+/** Each by itself: the type of a union's spread would be no union any more. */
+function withName(upstream: z.output<(typeof PROVIDERS)[number]>) {
+  switch (upstream.provider) {
+    case 'anthropic':
+      return named(upstream);
+    case 'vertex':
+      return named(upstream);
+    case 'bedrock':
+      return named(upstream);
+    case 'mantle':
+      return named(upstream);
+    case 'anthropicAws':
+      return named(upstream);
+  }
+}
+
 /** Where models are, in the order in which they are tried. */
 export const upstreamsSchema = listOf(
   z
-    .discriminatedUnion('provider', [anthropic, vertex], {
+    .discriminatedUnion('provider', PROVIDERS, {
       error: (issue) =>
         issue.code === 'invalid_union'
-          ? 'one of anthropic, vertex'
-          : 'a mapping with a provider (anthropic, vertex) and its keys',
+          ? `one of ${PROVIDER_NAMES}`
+          : `a mapping with a provider (${PROVIDER_NAMES}) and its keys`,
     })
-    .transform((upstream) =>
-      upstream.provider === 'anthropic' ? named(upstream) : named(upstream),
-    ),
+    .transform(withName),
   'a list with at least one upstream',
   1,
 );
@@ -100,4 +119,7 @@ export const modelsSchema = listOf(
 export type UpstreamConfig = z.output<typeof upstreamsSchema>[number];
 export type AnthropicUpstreamConfig = Extract<UpstreamConfig, { provider: 'anthropic' }>;
 export type VertexUpstreamConfig = Extract<UpstreamConfig, { provider: 'vertex' }>;
+export type BedrockUpstreamConfig = Extract<UpstreamConfig, { provider: 'bedrock' }>;
+export type MantleUpstreamConfig = Extract<UpstreamConfig, { provider: 'mantle' }>;
+export type AnthropicAwsUpstreamConfig = Extract<UpstreamConfig, { provider: 'anthropicAws' }>;
 export type ModelConfig = z.output<typeof modelsSchema>[number];
