@@ -126,10 +126,13 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     const coding = codingOf(headers);
     const plain = coding === null ? headers : decodedHeaders(headers);
-    const sink =
+    // A provider's own format is read behind its compression, in front of everything else.
+    const own = status < 300 ? (this.#options.prepared.translate?.(plain) ?? null) : null;
+    const taker =
       status < 300
-        ? this.#translated(controller, status, plain)
+        ? this.#passOn(controller, status, own?.headers ?? plain)
         : collectReply((body) => this.#finish({ type: 'reply', status, headers: plain, body }));
+    const sink = own?.open(taker) ?? taker;
     if (coding !== null) {
       this.#decoder = openDecoder(coding, sink, () => controller.resume());
     }
@@ -149,17 +152,6 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (this.#isDone) return;
     if (this.#sink !== null) this.#sink.onDied(cause);
     else this.#finish({ type: 'failed', reason: 'network', cause });
-  }
-
-  /** A provider's own format is read behind its compression, in front of everything else. */
-  #translated(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): Sink {
-    const translation = this.#options.prepared.translate?.(headers) ?? null;
-    const sink = this.#passOn(controller, status, translation?.headers ?? headers);
-    return translation?.open(sink) ?? sink;
   }
 
   #passOn(

@@ -17,14 +17,14 @@ export interface SignatureCheck {
 }
 
 const SKEW_MS_MAX = 300_000;
+const CREDENTIAL = String.raw`Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request`;
+const SIGNED = 'SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})';
+const AUTHORIZATION = new RegExp(`^AWS4-HMAC-SHA256 ${CREDENTIAL}, ${SIGNED}$`);
 
 /** @throws AssertionError for anything that AWS would refuse. */
 export function checkSignature(seen: SeenRequest, check: SignatureCheck): void {
   const authorization = seen.headers['authorization'] ?? '';
-  const parts =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})$/.exec(
-      authorization,
-    ) ?? assert.fail(`no signature: ${authorization}`);
+  const parts = AUTHORIZATION.exec(authorization) ?? assert.fail(`no signature: ${authorization}`);
   const [, keyId = '', day = '', region = '', service = '', list = '', signature = ''] = parts;
   assert.deepEqual(
     { keyId, region, service },

@@ -2,7 +2,7 @@
 // one of Anthropic's events in base64, and passes as it is but for the figures that Bedrock adds to the
 // last one. Exceptions become error events, which the relay then puts in our words.
 //
-// Cost: one write for each chunk of the upstream; an event is scanned once, and never parsed.
+// Cost: one write for each chunk of the upstream; of an event only the wrapping is parsed.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { EventStreamCodec } from '@smithy/eventstream-codec';
@@ -18,6 +18,8 @@ const CONTENT_TYPE = 'application/vnd.amazon.eventstream';
 const METRICS = 'amazon-bedrock-invocationMetrics';
 const WANTED: ReadonlySet<string> = new Set(['type', METRICS]);
 const TYPE_BYTES_MAX = 128;
+const PLAIN = /^\{"type":"([a-z0-9_]{1,64})"[,}]/;
+const PLAIN_BYTES = 80;
 const EVENT_NAME = /^"([a-z0-9_]{1,64})"$/;
 
 /** Exceptions within a stream as HTTP statuses; Bedrock API reference, ResponseStream. */
@@ -102,6 +104,9 @@ function sseOf({ headers, body }: Message): Buffer[] {
 }
 
 function eventOf(json: Buffer): Buffer[] {
+  // As Bedrock writes nearly all of them: the type in front, and nothing to be cut.
+  const plain = json.includes(METRICS) ? null : PLAIN.exec(json.toString('latin1', 0, PLAIN_BYTES));
+  if (plain !== null) return [Buffer.from(`event: ${plain[1]}\ndata: `), oneLine([json]), END];
   const scanned = scanTopLevel([json], WANTED, TYPE_BYTES_MAX);
   if (scanned.outcome !== 'object') return [Buffer.from('data: '), oneLine([json]), END];
   const raw = scanned.members.find(({ key }) => key === 'type')?.raw ?? '';
@@ -117,7 +122,8 @@ const RETURN = 0x0d;
 
 /** JSON has line breaks only between its tokens, where they mean nothing; in an event they would. */
 function oneLine(parts: readonly Buffer[]): Buffer {
-  const bytes = Buffer.concat(parts);
+  const [first] = parts;
+  const bytes = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
   const isOne = !bytes.includes(NEWLINE) && !bytes.includes(RETURN);
   return isOne ? bytes : (bytes.filter((byte) => byte !== NEWLINE && byte !== RETURN) as Buffer);
 }
