@@ -126,10 +126,13 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     const coding = codingOf(headers);
     const plain = coding === null ? headers : decodedHeaders(headers);
-    const sink =
+    // A provider's own format is read behind its compression, in front of everything else.
+    const own = status < 300 ? (this.#options.prepared.translate?.(plain) ?? null) : null;
+    const taker =
       status < 300
-        ? this.#passOn(controller, status, plain)
+        ? this.#passOn(controller, status, own?.headers ?? plain)
         : collectReply((body) => this.#finish({ type: 'reply', status, headers: plain, body }));
+    const sink = own?.open(taker) ?? taker;
     if (coding !== null) {
       this.#decoder = openDecoder(coding, sink, () => controller.resume());
     }

@@ -16,7 +16,7 @@ import { prepareInTime } from './prepare-in-time.ts';
 import { openRelay, type Relay } from './relay.ts';
 import { clientHeaders } from './relay-headers.ts';
 import { readUpstreamIds, type UpstreamIds } from './upstream-ids.ts';
-import type { ErrorReply, UpstreamRequest } from './upstreams/upstream.ts';
+import { type ErrorReply, KnownRefusal, type UpstreamRequest } from './upstreams/upstream.ts';
 
 export interface ForwardOptions {
   readonly request: Omit<UpstreamRequest, 'upstreamModel'>;
@@ -84,8 +84,9 @@ export async function forward(deps: ForwardDeps, options: ForwardOptions): Promi
     ids = readUpstreamIds(result.headers);
     const { status, body } = result;
     const plain = { status, headers: clientHeaders(result.headers), body };
-    const reply = candidate.upstream.translateError(plain, options.requestId);
-    if (!failsOver(status)) return { outcome: 'refused', upstream: name, reply, ids };
+    const asked = { ...options.request, upstreamModel: candidate.upstreamModel };
+    const reply = candidate.upstream.translateError(plain, options.requestId, asked);
+    if (!failsOver(reply.status)) return { outcome: 'refused', upstream: name, reply, ids };
     failures.push({ upstream: name, reply: status < 400 ? null : reply });
     warn(deps.log, options, name, status);
   }
@@ -109,6 +110,11 @@ async function tryOne(
   options.onProgress(candidate, null);
   const { upstream, upstreamModel } = candidate;
   const prepared = await prepareInTime(upstream, { ...request, upstreamModel }, options.ttfbMs);
+  if (prepared instanceof KnownRefusal) {
+    const { status } = prepared;
+    const result = { type: 'reply', status, headers: {}, body: Buffer.alloc(0) } as const;
+    return { result, streamed: null };
+  }
   if (prepared instanceof Error) {
     return { result: { type: 'failed', reason: 'network', cause: prepared }, streamed: null };
   }

@@ -1,5 +1,10 @@
 import { AppError } from '#shared/errors/app-error.ts';
-import type { PreparedRequest, Upstream, UpstreamRequest } from './upstreams/upstream.ts';
+import {
+  KnownRefusal,
+  type PreparedRequest,
+  type Upstream,
+  type UpstreamRequest,
+} from './upstreams/upstream.ts';
 
 /** Credentials that do not come in time are none: the error to fail over with. */
 export async function prepareInTime(
@@ -12,7 +17,7 @@ export async function prepareInTime(
   try {
     return await Promise.race([upstream.prepare(request), late]);
   } catch (caught) {
-    return AppError.from(caught);
+    return caught instanceof KnownRefusal ? caught : AppError.from(caught);
   } finally {
     clearTimeout(timer);
   }

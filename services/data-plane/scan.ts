@@ -1,4 +1,4 @@
-// What the gateway reads of a Messages request: six members of the top level, found by the scanner.
+// What the gateway reads of a Messages request: seven members of the top level, found by the scanner.
 // Each of them given twice is refused: JSON parsers take the last one, a careless reader the first,
 // and a policy must not be checked on one while the upstream obeys the other.
 
@@ -28,6 +28,7 @@ const WANTED: ReadonlySet<string> = new Set([
   'speed',
   'tags',
   'anthropic_version',
+  'anthropic_beta',
 ]);
 const RAW_BYTES_MAX = 4096;
 /** What is not an object is parsed whole only up to this size, to say which complaint is right. */

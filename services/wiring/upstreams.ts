@@ -41,5 +41,19 @@ async function openUpstream(config: UpstreamConfig, options: UpstreamOptions): P
       const { openFoundryUpstream } = await import('../data-plane/upstreams/foundry.ts');
       return openFoundryUpstream(config, options);
     }
+    case 'bedrock': {
+      const { createBedrockUpstream } = await import('../data-plane/upstreams/bedrock.ts');
+      return createBedrockUpstream(config, options);
+    }
+    case 'mantle': {
+      const { createMantleUpstream } = await import('../data-plane/upstreams/mantle.ts');
+      return createMantleUpstream(config, options);
+    }
+    case 'anthropicAws': {
+      const { createAnthropicAwsUpstream } = await import(
+        '../data-plane/upstreams/anthropic-aws.ts'
+      );
+      return createAnthropicAwsUpstream(config, options);
+    }
   }
 }

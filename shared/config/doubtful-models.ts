@@ -1,7 +1,7 @@
 // Names of models that lead nowhere, and models without a price: what only the catalogue and the price
 // book together can tell.
 
-import { builtinModel } from '../domain/builtin-models.ts';
+import { bedrockPrefix, builtinModel } from '../domain/builtin-models.ts';
 import { createCatalogue } from '../domain/catalogue.ts';
 import { endpointClass } from '../domain/endpoint-class.ts';
 import { createPriceBook } from '../domain/pricing.ts';
@@ -26,6 +26,7 @@ export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
     upstreams: config.upstreams.map((upstream) => ({
       ...{ name: upstream.name, provider: upstream.provider },
       ...{ models: upstream.models ?? null, groups: null },
+      region: 'region' in upstream ? upstream.region : null,
       endpoint: endpointClass(upstream.provider === 'vertex' ? upstream.region : null),
     })),
     catalogue: createCatalogue({
@@ -38,6 +39,7 @@ export function findDoubtfulModels(config: GatewayConfig, warn: Warn): void {
   };
   checkNamedModels(served, warn);
   checkLongContext(served, warn);
+  checkBedrockProfiles(served, warn);
   checkConfiguredModels(served, warn);
   checkOverrides(served, warn);
 }
@@ -64,6 +66,26 @@ function checkLongContext({ upstreams }: Served, warn: Warn): void {
     if (found.length === 0) return;
     const message = `serves ${found.join(' and ')}, which Google Cloud has without 1M tokens of`;
     warn(`upstreams[${index}]`, `${message} context: requests that ask for it are refused there.`);
+  });
+}
+
+/** Bedrock refuses most models under their bare ids, and only when somebody asks. */
+function checkBedrockProfiles({ upstreams, catalogue }: Served, warn: Warn): void {
+  upstreams.forEach((upstream, index) => {
+    if (upstream.provider !== 'bedrock') return;
+    const region = upstream.region ?? '';
+    const bare = catalogue.list().filter(({ id }) => {
+      const builtin = builtinModel(id)?.id;
+      if (builtin === undefined || bedrockPrefix(builtin, region) !== null) return false;
+      return catalogue.upstreamId(id, upstream)?.startsWith('anthropic.') ?? false;
+    });
+    if (bare.length === 0) return;
+    const sent = catalogue.upstreamId(bare[0]?.id ?? '', upstream);
+    const others = bare.length === 1 ? '' : ` and ${bare.length - 1} other models`;
+    const message = `in ${region} no inference profile is known for ${bare[0]?.id}${others}, so bare`;
+    const mend = `ids like ${sent} are sent, which Bedrock mostly refuses; map them in models, for`;
+    const example = `instance to global.${sent}, or to the ARN of a profile.`;
+    warn(`upstreams[${index}].region`, `${message} ${mend} ${example}`);
   });
 }
 

@@ -174,3 +174,24 @@ test('a default model that its policy does not allow', () => {
   }
   assert.match(warned('availableModels: [haiku]').join(), /^managed\.policies\[0\]: lists avail/);
 });
+
+test('a Bedrock region without inference profiles sends bare ids, unless they are mapped', () => {
+  const at = (region: string, more = '') =>
+    load(`upstreams: [{ provider: bedrock, region: ${region} }]\n${more}`).messages;
+  for (const region of ['us-east-1', 'ca-central-1', 'us-gov-west-1', 'eu-north-1']) {
+    assert.deepEqual(at(region), []);
+  }
+  for (const region of ['ap-northeast-1', 'ap-southeast-2']) assert.deepEqual(at(region), []);
+  assert.deepEqual(at('sa-east-1'), [
+    'upstreams[0].region: in sa-east-1 no inference profile is known for claude-opus-4-6 and 14 other ' +
+      'models, so bare ids like anthropic.claude-opus-4-6-v1 are sent, which Bedrock mostly refuses; ' +
+      'map them in models, for instance to global.anthropic.claude-opus-4-6-v1, or to the ARN of a ' +
+      'profile.',
+  ]);
+  const mapped = `auto_include_builtin_models: false
+models:
+  - id: claude-opus-4-8
+    upstream_model: { bedrock: global.anthropic.claude-opus-4-8 }
+`;
+  assert.deepEqual(at('ap-south-1', mapped), []);
+});

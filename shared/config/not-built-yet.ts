@@ -30,11 +30,6 @@ const NOT_BUILT_YET: readonly NotBuilt[] = [
     path: 'telemetry.forward_to[].auth',
     sentence: `signing in to Google for telemetry ${LATER}; put a collector in between`,
   },
-  ...['bedrock', 'mantle', 'anthropicAws'].map((provider) => ({
-    path: 'upstreams[].provider',
-    values: [provider],
-    sentence: `the provider ${provider} ${LATER}; use another one`,
-  })),
   {
     path: 'cri',
     sentence: 'customer-routed inference is not for Tallygate; leave the section out',

@@ -22,6 +22,9 @@ const RESERVED_HEADERS = new Set([
   'x-api-key',
   'x-goog-user-project',
 ]);
+/** Signed, or set from `guardrail` and `workspace_id`. */
+const RESERVED_AT_AMAZON = /^(x-amz-.*|x-amzn-bedrock-guardrail.*|anthropic-workspace-id)$/i;
+const AMAZON: ReadonlySet<string | undefined> = new Set(['bedrock', 'mantle', 'anthropicAws']);
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** Rules over `upstreams`, and `models`, which refers to them. */
@@ -53,10 +56,11 @@ function namesAreUnique({ tree, refuse }: RuleContext): void {
 }
 
 function headersAreOurs({ tree, refuse }: RuleContext): void {
-  const check = (names: readonly string[], path: string): void => {
+  const check = (names: readonly string[], path: string, isAmazon = false): void => {
     for (const name of names) {
       const at = `${path}.headers.${name}`;
-      if (RESERVED_HEADERS.has(name.toLowerCase())) {
+      const isReserved = RESERVED_HEADERS.has(name.toLowerCase());
+      if (isReserved || (isAmazon && RESERVED_AT_AMAZON.test(name))) {
         refuse(at, 'a reserved header', 'headers that the gateway and the provider do not set');
       } else if (!HEADER_NAME.test(name)) {
         refuse(`${path}.headers`, JSON.stringify(name), 'header names like x-team');
@@ -64,7 +68,8 @@ function headersAreOurs({ tree, refuse }: RuleContext): void {
     }
   };
   listAt(tree, 'upstreams').forEach((upstream, index) => {
-    check(Object.keys(mapAt(upstream, 'headers')), `upstreams[${index}]`);
+    const isAmazon = AMAZON.has(textAt(upstream, 'provider'));
+    check(Object.keys(mapAt(upstream, 'headers')), `upstreams[${index}]`, isAmazon);
   });
   listAt(tree, 'telemetry', 'forward_to').forEach((destination, index) => {
     const names = Object.keys(mapAt(destination, 'headers'));

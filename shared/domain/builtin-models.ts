@@ -38,7 +38,7 @@ export const BUILTIN_MODELS: readonly BuiltinModel[] = [
 
 const DATED = /^(.*)-(20\d{6})$/;
 
-/** Regions of Bedrock's cross-region profiles; the empty one is the foundation model itself. */
+/** Geographies of Bedrock's cross-region profiles; the empty one is the foundation model itself. */
 const BEDROCK_PREFIXES = ['', 'us.', 'eu.', 'apac.', 'jp.', 'au.', 'global.', 'us-gov.'];
 
 /** Bedrock versions dated ids as `-v1:0`; of the undated ones only Opus 4.6 has a version. */
@@ -55,6 +55,43 @@ export function vertexId(id: string): string {
   return dated === null ? id : `${dated[1]}@${dated[2]}`;
 }
 
+/**
+ * The cross-region profile that Bedrock has a model under, by the region of the request. Source: the
+ * page on inference profiles in the Bedrock user guide, and for `us.` in Canada the reference gateway.
+ * Null: no profile stays in that part of the world (`global.` would leave it, so it is never assumed).
+ */
+export function bedrockPrefix(id: string, region: string): string | null {
+  if (region.startsWith('us-gov-')) return 'us-gov.';
+  if (region.startsWith('us-') || region.startsWith('ca-')) return 'us.';
+  if (region.startsWith('eu-')) return 'eu.';
+  if (region.startsWith('ap-') && APAC_MODELS.has(id)) return 'apac.';
+  if (JAPAN.has(region)) return 'jp.';
+  return AUSTRALIA.has(region) ? 'au.' : null;
+}
+
+/** The last models with a profile for all of Asia and the Pacific. */
+const APAC_MODELS: ReadonlySet<string> = new Set([
+  'claude-sonnet-4-20250514',
+  'claude-3-7-sonnet-20250219',
+]);
+const JAPAN: ReadonlySet<string> = new Set(['ap-northeast-1', 'ap-northeast-3']);
+const AUSTRALIA: ReadonlySet<string> = new Set(['ap-southeast-2', 'ap-southeast-4']);
+
+/** What Bedrock calls a built-in model in a region: `eu.anthropic.claude-opus-4-6-v1`. */
+export function bedrockId(id: string, region: string): string {
+  return `${bedrockPrefix(id, region) ?? ''}${bedrockFoundationId(id)}`;
+}
+
+/** The model itself, without a profile: `anthropic.claude-sonnet-4-5-20250929-v1:0`. */
+export function bedrockFoundationId(id: string): string {
+  return `anthropic.${id}${BEDROCK_VERSIONS[id] ?? (DATED.test(id) ? '-v1:0' : '')}`;
+}
+
+/** What Bedrock's Messages endpoint (Mantle) calls it: `anthropic.claude-sonnet-4-5`. */
+export function mantleId(id: string): string {
+  return `anthropic.${undatedId(id)}`;
+}
+
 const BY_SPELLING: ReadonlyMap<string, BuiltinModel> = new Map(
   BUILTIN_MODELS.flatMap((model) => spellingsOf(model.id).map((text) => [text, model] as const)),
 );
@@ -65,7 +102,6 @@ export function builtinModel(spelling: string): BuiltinModel | null {
 }
 
 function spellingsOf(id: string): string[] {
-  const version = BEDROCK_VERSIONS[id] ?? (DATED.test(id) ? '-v1:0' : '');
-  const bedrock = BEDROCK_PREFIXES.map((prefix) => `${prefix}anthropic.${id}${version}`);
+  const bedrock = BEDROCK_PREFIXES.map((prefix) => `${prefix}${bedrockFoundationId(id)}`);
   return [id, undatedId(id), vertexId(id), ...bedrock];
 }

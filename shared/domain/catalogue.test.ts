@@ -66,6 +66,66 @@ describe('built-in models', () => {
   }
 });
 
+describe('at Amazon', () => {
+  const bedrock = (region: string): UpstreamRef => ({ ...ANTHROPIC, provider: 'bedrock', region });
+
+  for (const [region, prefix] of [
+    ['us-east-1', 'us.'],
+    ['ca-central-1', 'us.'],
+    ['us-gov-west-1', 'us-gov.'],
+    ['eu-central-1', 'eu.'],
+    ['ap-northeast-1', 'jp.'],
+    ['ap-northeast-3', 'jp.'],
+    ['ap-southeast-2', 'au.'],
+    ['ap-southeast-4', 'au.'],
+    ['ap-south-1', ''],
+    ['sa-east-1', ''],
+  ] as const) {
+    test(`Bedrock in ${region} is asked for ${prefix || 'the bare model'}`, () => {
+      const { upstreamId } = builtins;
+      const at = bedrock(region);
+      assert.equal(upstreamId('claude-opus-4-8', at), `${prefix}anthropic.claude-opus-4-8`);
+      const opus = upstreamId('us.anthropic.claude-opus-4-6-v1', at);
+      assert.equal(opus, `${prefix}anthropic.claude-opus-4-6-v1`);
+      const haiku = `${prefix}anthropic.claude-haiku-4-5-20251001-v1:0`;
+      assert.equal(upstreamId('claude-haiku-4-5', at), haiku);
+    });
+  }
+
+  test('the last models with a profile for all of Asia and the Pacific are asked for by it', () => {
+    for (const region of ['ap-northeast-1', 'ap-southeast-2', 'ap-south-1']) {
+      const id = builtins.upstreamId('claude-sonnet-4', bedrock(region));
+      assert.equal(id, 'apac.anthropic.claude-sonnet-4-20250514-v1:0');
+    }
+  });
+
+  test('every id that Bedrock is asked for is a spelling of the model', () => {
+    for (const { id } of BUILTIN_MODELS) {
+      for (const region of ['us-east-1', 'eu-west-1', 'ap-northeast-1', 'sa-east-1']) {
+        const sent = builtins.upstreamId(id, bedrock(region)) ?? assert.fail();
+        assert.equal(builtins.upstreamId(sent, ANTHROPIC), id);
+      }
+    }
+  });
+
+  test('Mantle has undated names, and Anthropic’s API there its own ids', () => {
+    for (const [requested, mantle, own] of [
+      ['claude-opus-4-8', 'anthropic.claude-opus-4-8', 'claude-opus-4-8'],
+      ['claude-haiku-4-5', 'anthropic.claude-haiku-4-5', 'claude-haiku-4-5-20251001'],
+    ] as const) {
+      assert.equal(builtins.upstreamId(requested, { ...ANTHROPIC, provider: 'mantle' }), mantle);
+      assert.equal(builtins.upstreamId(requested, { ...ANTHROPIC, provider: 'anthropicAws' }), own);
+    }
+  });
+
+  test('an ARN of the operator wins over the region', () => {
+    const arn = 'arn:aws:bedrock:us-east-1:1:application-inference-profile/x';
+    const models = [configured('claude-opus-4-8', { a: arn })];
+    const catalogue = createCatalogue({ models, autoIncludeBuiltinModels: true });
+    assert.equal(catalogue.upstreamId('claude-opus-4-8', bedrock('us-east-1')), arn);
+  });
+});
+
 describe('configured models', () => {
   const models = [
     { ...configured('claude-opus-4-8', { a: 'opus-on-a' }), label: 'Opus!', description: 'desc' },

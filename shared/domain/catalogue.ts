@@ -4,7 +4,9 @@
 import {
   BUILTIN_MODELS,
   type BuiltinModel,
+  bedrockId,
   builtinModel,
+  mantleId,
   undatedId,
   vertexId,
 } from './builtin-models.ts';
@@ -29,6 +31,8 @@ export interface ConfiguredModel {
 export interface UpstreamRef {
   readonly name: string;
   readonly provider: Provider;
+  /** Where the provider's names of models depend on it. */
+  readonly region?: string | null;
   /** The only models it serves; null: all. */
   readonly models: readonly string[] | null;
   /** The only groups it serves; null: everybody. Not looked at here: it needs the person. */
@@ -97,7 +101,7 @@ export function createCatalogue(options: {
       if (Object.hasOwn(entry.upstreamModel, upstream.name)) {
         return entry.upstreamModel[upstream.name] ?? null;
       }
-      return entry.builtinId === null ? null : providerId(entry.builtinId, upstream.provider);
+      return entry.builtinId === null ? null : providerId(entry.builtinId, upstream);
     },
   };
 }
@@ -140,10 +144,10 @@ function serves(upstream: UpstreamRef, entry: Entry): boolean {
 }
 
 /** As captured from the reference (04, 04b, 04g): what each sent for every built-in. */
-function providerId(builtinId: string, provider: Provider): string | null {
+function providerId(builtinId: string, { provider, region }: UpstreamRef): string | null {
   switch (provider) {
     case 'anthropic':
-      return builtinId;
+    case 'anthropicAws':
     case 'anthropicGoogleCloud':
       return builtinId;
     case 'vertex':
@@ -151,9 +155,8 @@ function providerId(builtinId: string, provider: Provider): string | null {
     case 'foundry':
       return undatedId(builtinId);
     case 'bedrock':
+      return bedrockId(builtinId, region ?? '');
     case 'mantle':
-    case 'anthropicAws':
-      // Their ids come with these upstreams; until then configuration refuses the providers.
-      return null;
+      return mantleId(builtinId);
   }
 }

@@ -168,7 +168,7 @@ export async function openFakeUpstream(): Promise<FakeUpstream> {
     const waiter = waiting.shift();
     if (waiter === undefined) unread.push(request);
     else waiter(request);
-    const isCount = /\/count_tokens|\/count-tokens:/.test(request.path);
+    const isCount = /\/count_tokens|\/count-tokens/.test(request.path);
     await (isCount ? counting : behaviour)(res, request);
   });
   server.on('clientError', (_error, socket) => socket.destroy());

@@ -1,6 +1,6 @@
 // A cloud's error answers in our words. Only what the model API itself says about the request passes
-// (Anthropic's envelope, 400 and 413), with the operator's project ids taken out. Of the cloud's own
-// 400s a client learns what it can act upon.
+// (Anthropic's envelope, 400 and 413), with the operator's projects and accounts taken out. Of the
+// cloud's own 400s a client learns what it can act upon.
 
 import { parseJson } from '../meter.ts';
 import type { StreamError } from '../stream-tail.ts';
@@ -24,6 +24,7 @@ const COPIES: Readonly<Record<number, StreamError>> = {
   413: { type: 'request_too_large', message: 'request too large for this upstream' },
   429: { type: 'rate_limit_error', message: 'upstream rate limit exceeded' },
   501: { type: 'not_supported', message: 'upstream does not support this endpoint' },
+  504: { type: 'timeout_error', message: 'upstream error' },
   529: { type: 'overloaded_error', message: 'Overloaded' },
 };
 
@@ -34,22 +35,31 @@ const KEPT = ['retry-after', 'retry-after-ms', 'x-should-retry'];
 
 export function translateCloudError(
   { status, headers, body }: ErrorReply,
-  { project, requestId }: { readonly project: string; readonly requestId: string },
+  { project, requestId }: { readonly project?: string; readonly requestId: string },
 ): ErrorReply {
-  const { type, message } = copyOf(status, body, project);
-  const text = JSON.stringify({ type: 'error', request_id: requestId, error: { type, message } });
+  const reply = anthropicError(status, copyOf(status, body, project), requestId);
   const kept = Object.entries(headers).filter(([name]) => KEPT.includes(name));
-  return {
-    status,
-    headers: { ...Object.fromEntries(kept), 'content-type': 'application/json;charset=utf-8' },
-    body: Buffer.from(text),
-  };
+  return { ...reply, headers: { ...Object.fromEntries(kept), ...reply.headers } };
+}
+
+/** An answer of our own words, in the place of an upstream's. */
+export function anthropicError(
+  status: number,
+  { type, message }: StreamError,
+  requestId: string,
+): ErrorReply {
+  const text = JSON.stringify({ type: 'error', request_id: requestId, error: { type, message } });
+  const headers = { 'content-type': 'application/json;charset=utf-8' };
+  return { status, headers, body: Buffer.from(text) };
 }
 
 /** An error event within a stream. What the model API says about the request passes, as above. */
-export function translateCloudStreamError(data: string, project: string): StreamError {
-  const said = anthropicError(data);
-  if (said === null) return forDevelopers(COPIES[cloudCode(data)] ?? OTHER);
+export function translateCloudStreamError(data: string, project?: string): StreamError {
+  const said = errorIn(data);
+  if (said === null) {
+    const code = cloudCode(data);
+    return code === 400 ? badRequest(data) : forDevelopers(COPIES[code] ?? OTHER);
+  }
   if (said.type === REJECTED.type || said.type === COPIES[413]?.type) {
     return { type: said.type, message: redact(said.message, project) };
   }
@@ -63,9 +73,9 @@ function forDevelopers(copy: StreamError): StreamError {
   return copy === COPIES[401] || copy === COPIES[403] ? OTHER : copy;
 }
 
-function copyOf(status: number, body: Buffer, project: string): StreamError {
+function copyOf(status: number, body: Buffer, project: string | undefined): StreamError {
   if (status === 400 || status === 413) {
-    const said = anthropicError(body.toString());
+    const said = errorIn(body.toString());
     if (said !== null) return { type: said.type, message: redact(said.message, project) };
     if (status === 400) return badRequest(body.toString());
   }
@@ -96,15 +106,18 @@ function cloudMessage(value: unknown): string | null {
   return typeof message === 'string' ? message : null;
 }
 
-function anthropicError(body: string): StreamError | null {
+function errorIn(body: string): StreamError | null {
   const value = parseJson(body);
   if (!isObject(value) || value['type'] !== 'error' || !isObject(value['error'])) return null;
   const { type, message } = value['error'];
   return typeof type === 'string' && typeof message === 'string' ? { type, message } : null;
 }
 
-function redact(message: string, project: string): string {
-  return message
+/** Projects of Google, resource names and accounts of Amazon; twelve digits are an account in both. */
+function redact(message: string, project: string | undefined): string {
+  const text = message
+    .replaceAll(/\barn:aws[\w-]*:[^\s"'`,;)]+/g, 'arn:[redacted]')
     .replaceAll(/projects\/[^/\s"']+/g, 'projects/[redacted]')
-    .replaceAll(project, '[redacted]');
+    .replaceAll(/(?<![\w.-])\d{12}(?![\w-])/g, '[redacted]');
+  return project === undefined ? text : text.replaceAll(project, '[redacted]');
 }

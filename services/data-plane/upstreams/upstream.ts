@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { UpstreamRef } from '#shared/domain/catalogue.ts';
 import type { EndpointClass } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
+import type { Sink } from '../attempt.ts';
 import type { StreamError } from '../stream-tail.ts';
 import type { ScannedObject } from '../top-level-scanner.ts';
 
@@ -35,6 +36,21 @@ export interface PreparedRequest {
   readonly headers: string[];
   /** A list of its own, emptied once nobody needs it. */
   readonly body: Buffer[];
+  /** How its success becomes one of Anthropic's. Absent: it is one. */
+  readonly translate?: Translate;
+}
+
+/** From the headers of a success; null: as it is. */
+export type Translate = (headers: IncomingHttpHeaders) => Translation | null;
+
+export interface Translation {
+  /** What is true of the translated answer. */
+  readonly headers: IncomingHttpHeaders;
+  /**
+   * A sink for the provider's own bytes. It hands on what it can at once, tells whether the sink behind
+   * it is ready, and holds no more than one message.
+   */
+  open(sink: Sink): Sink;
 }
 
 /** A whole answer that is no success. */
@@ -44,14 +60,32 @@ export interface ErrorReply {
   readonly body: Buffer;
 }
 
+/** Thrown by `prepare`: the upstream is known to refuse this, so it is not asked. */
+export class KnownRefusal extends Error {
+  override readonly name = 'KnownRefusal';
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`the upstream would answer ${status}`);
+    this.status = status;
+  }
+}
+
 export interface Upstream {
   readonly ref: UpstreamRef;
   readonly endpoint: EndpointClass;
   readonly region: string | null;
-  /** @throws AppError when it cannot be put (no credentials); the next upstream is tried. */
+  /**
+   * @throws AppError when it cannot be put (no credentials); the next upstream is tried.
+   * @throws KnownRefusal in place of an answer that `translateError` then puts into words.
+   */
   prepare(request: UpstreamRequest): PreparedRequest | Promise<PreparedRequest>;
-  /** The upstream's own words as the client may see them. */
-  translateError(reply: ErrorReply, requestId: string): ErrorReply;
+  /** The upstream's own words as the client may see them; its status decides on failover. */
+  translateError(
+    reply: ErrorReply,
+    requestId: string,
+    asked: Pick<UpstreamRequest, 'operation' | 'requestedModel' | 'upstreamModel'>,
+  ): ErrorReply;
   /**
    * The data of an error event in its streams as the client may see it. Null: its streams pass byte
    * for byte, with nothing of ours between.
