@@ -1,5 +1,5 @@
-// The admin API: /v1/organizations/spend_limits, and the erasure of people. It authenticates by itself and answers in its own
-// envelope.
+// The admin API: /v1/organizations/spend_limits, and the erasure of people. It authenticates by itself and
+// answers in its own envelope.
 
 import type { Principal } from '#shared/domain/principal.ts';
 import { AppError } from '#shared/errors/app-error.ts';
