@@ -25,9 +25,11 @@ const USAGE = `Tallygate ${VERSION}
     --from 2026-11-01 --to 2026-11-30   its first and its last day, UTC; or times, the second exclusive
     [--config gateway.yaml] [--model ID]...
     [--post [--reason TEXT]]            writes the difference as corrections; default: shows it
+  npm start --silent -- caps apply FILE --url URL [--dry-run] [--prune] [--reason TEXT]
+                                        makes the caps of a gateway those of the file
 
 Environment: PORT, TALLYGATE_LOG_LEVEL (${LOG_LEVELS.join(', ')}), TALLYGATE_LOG_FORMAT (text, json),
-TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK.
+TALLYGATE_DRAIN_TIMEOUT_MS, TALLYGATE_ALLOW_LOOPBACK; for caps apply TALLYGATE_ADMIN_KEY, a write key.
 `;
 const DRAIN_MS = 25_000;
 const DEMO_DATA_DIR = '.tallygate/demo';
@@ -43,6 +45,10 @@ async function main(args: readonly string[]): Promise<number> {
       config: { type: 'string' },
       plane: { type: 'string', default: 'all' },
       help: { type: 'boolean', short: 'h' },
+      url: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      prune: { type: 'boolean', default: false },
+      reason: { type: 'string' },
     },
   });
   if (values.help === true) {
@@ -52,6 +58,12 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, verb, file] = positionals;
   if (command === 'config' && verb === 'check' && file !== undefined) return checkConfig(file);
   if (command === 'store' && verb === 'ddl') return printDdl();
+  const { url } = values;
+  if (command === 'caps' && verb === 'apply' && file !== undefined && url !== undefined) {
+    const { applyCapsFile } = await import('./cli/caps.ts');
+    const { prune, reason = null, 'dry-run': dryRun } = values;
+    return applyCapsFile({ file, url, key: env['TALLYGATE_ADMIN_KEY'], dryRun, prune, reason });
+  }
   if (command !== undefined) {
     process.stderr.write(USAGE);
     return 2;

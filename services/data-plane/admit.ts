@@ -142,7 +142,8 @@ export function createAdmit({
 }
 
 function chargeFor(index: CapIndex, { principal, models, settings }: AdmitQuery): Charge {
-  if (!settings.capsEnabled) {
+  const isFree = index.byKey.size === 0 && index.budgetsOf.size === 0;
+  if (isFree || !settings.capsEnabled) {
     return { accounts: [userAccount(principal.sub)], limits: NONE, pools: NONE };
   }
   const named = index.models.size === 0 ? NONE : models();

@@ -12,7 +12,6 @@ export const ERROR_CODES = [
   'conflict',
   'upstream_failed',
   'upstream_rejected',
-  'not_supported',
   'overloaded',
   'unavailable',
   'internal',

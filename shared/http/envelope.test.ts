@@ -41,7 +41,6 @@ describe('each failure on the Anthropic wire', () => {
     ['forbidden', 403, 'permission_error'],
     ['not_found', 404, 'not_found_error'],
     ['internal', 500, 'api_error'],
-    ['not_supported', 501, 'not_supported'],
     ['upstream_failed', 502, 'api_error'],
     ['upstream_rejected', 502, 'api_error'],
     ['unavailable', 503, 'api_error'],
@@ -60,7 +59,7 @@ describe('each failure on the Anthropic wire', () => {
     const final = ERROR_CODES.filter(
       (code) => sent('anthropic', code).header('x-should-retry') === 'false',
     );
-    assert.deepEqual(final, ['unauthenticated', 'not_supported']);
+    assert.deepEqual(final, ['unauthenticated']);
   });
 
   test('retry-after is whole seconds, rounded up, and absent when nobody knows', () => {

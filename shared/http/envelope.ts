@@ -57,7 +57,6 @@ const SPELLINGS = {
   conflict: { status: 409, type: 'invalid_request_error', oauth: 'temporarily_unavailable' },
   upstream_failed: { status: 502, type: 'api_error', oauth: 'temporarily_unavailable' },
   upstream_rejected: { status: 502, type: 'api_error', oauth: 'temporarily_unavailable' },
-  not_supported: { status: 501, type: 'not_supported', oauth: 'invalid_request', retry: false },
   overloaded: { status: 529, type: 'overloaded_error', oauth: 'temporarily_unavailable' },
   unavailable: { status: 503, type: 'api_error', oauth: 'temporarily_unavailable' },
   internal: { status: 500, type: 'api_error', oauth: 'server_error' },

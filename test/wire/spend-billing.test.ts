@@ -4,7 +4,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { loadConfig } from '#shared/config/load.ts';
+import { systemClock } from '#shared/domain/clock.ts';
+import { createSnapshot } from '../../services/wiring/snapshot.ts';
+import { signIn } from '../support/device-sign-in.ts';
+import { gatewayYaml } from '../support/gateway.ts';
+import { createMemoryLog } from '../support/log.ts';
 import { anthropicAt, openMessagesGateway, PROMPT, tokenOf } from '../support/messages-gateway.ts';
+import { openSignInGateway } from '../support/sign-in-gateway.ts';
 import { answers, openFakeUpstream } from '../support/upstream.ts';
 
 interface Captured {
@@ -89,4 +96,25 @@ test('without it an upstream that speaks Anthropic’s API gets the tags, and no
   assert.deepEqual(JSON.parse(seen?.body ?? ''), body);
   const said = world.gateway.log.lines.map(({ message }) => message);
   assert.ok(said.includes('inference') && !said.includes('spend.metered'));
+});
+
+// Capture 01c: `claims.billing_group_tag` of a session that was signed in with the tag configured.
+test('the session names the tag, so that the client knows which to send', async () => {
+  const session = { ttlHours: 1, billingGroupTag: 'grp', refreshAnswerSeconds: 5 };
+  await using gateway = await openSignInGateway({ deps: { session } });
+  const { accessToken } = await signIn({ gatewayUrl: gateway.url, person: 'dana' });
+  const claims = JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString());
+  assert.equal(claims.billing_group_tag, 'grp');
+});
+
+test('the configuration says which tag it is', () => {
+  const text = gatewayYaml({
+    upstreamUrl: 'https://api.example.com',
+    issuer: 'https://idp.example.com',
+    more: '  billing_group_tag: proj',
+  });
+  const result = loadConfig({ text }, { env: {} });
+  assert.ok(result.ok, result.ok ? '' : result.faults.map((fault) => fault.message).join('\n'));
+  const { settings } = createSnapshot(result.config, systemClock, createMemoryLog());
+  assert.equal(settings.billingGroupTag, 'proj');
 });

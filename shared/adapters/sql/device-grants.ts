@@ -2,7 +2,7 @@
 
 import { paceDevicePoll } from '#shared/domain/device-polling.ts';
 import type { DeviceGrant } from '#shared/ports/grant-store.ts';
-import type { DeviceGrantTable } from './schema.ts';
+import type { DeviceGrantTable } from './schema-grants.ts';
 import type { Queries } from './sql-database.ts';
 
 export async function createDeviceGrant(

@@ -1,7 +1,7 @@
 // Refresh token families: rotation is a compare-and-swap on the generation.
 
 import type { RefreshFamily } from '#shared/ports/grant-store.ts';
-import type { RefreshFamilyTable } from './schema.ts';
+import type { RefreshFamilyTable } from './schema-grants.ts';
 import type { Queries } from './sql-database.ts';
 
 /** @throws AppError `conflict` when the id is taken. */

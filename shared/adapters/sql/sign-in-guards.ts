@@ -1,7 +1,7 @@
 // Revocations, sign-in rate limits and values that are good for one use.
 
 import type { Revocation } from '#shared/domain/quota.ts';
-import type { RevocationTable } from './schema.ts';
+import type { RevocationTable } from './schema-grants.ts';
 import type { Queries } from './sql-database.ts';
 
 /** Of two revocations of the same target the wider one holds, in every order. */

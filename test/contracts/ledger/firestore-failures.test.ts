@@ -121,7 +121,7 @@ await onFirestoreEmulator('Ledger failures', (emulator) =>
       const [ledger] = writers.ledgers;
       const events = deliveredEvents(0, 20);
       await ledger.record(events);
-      // Events, months, models, spend: the fourth commit or so is of the counters.
+      // An answer in the middle: of reading, or of a commit that is found to be done.
       proxy.lose(8);
       await ledger.erase('person-1', 'erased');
       assert.equal(proxy.lost, 1);
