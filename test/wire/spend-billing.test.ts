@@ -107,7 +107,7 @@ test('the session names the tag, so that the client knows which to send', async 
   assert.equal(claims.billing_group_tag, 'grp');
 });
 
-test('the configuration says which tag it is', () => {
+test('the configuration says which tag it is', async () => {
   const text = gatewayYaml({
     upstreamUrl: 'https://api.example.com',
     issuer: 'https://idp.example.com',
@@ -115,6 +115,6 @@ test('the configuration says which tag it is', () => {
   });
   const result = loadConfig({ text }, { env: {} });
   assert.ok(result.ok, result.ok ? '' : result.faults.map((fault) => fault.message).join('\n'));
-  const { settings } = createSnapshot(result.config, systemClock, createMemoryLog());
+  const { settings } = await createSnapshot(result.config, systemClock, createMemoryLog());
   assert.equal(settings.billingGroupTag, 'proj');
 });
