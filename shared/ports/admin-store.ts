@@ -103,6 +103,7 @@ export interface AdminStore extends AsyncDisposable {
   raiseAlerts(alerts: readonly Alert[]): Promise<Alert[]>;
   /** Not yet sent, oldest first. */
   unsentAlerts(limit: number): Promise<Alert[]>;
+  /** Keeps their ids alone: a body may name a person. */
   markAlertsSent(ids: readonly string[]): Promise<void>;
   /**
    * Forgets a person: their row in the directory is deleted, their own caps and the audit trail name

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { AdminStore } from '#shared/ports/admin-store.ts';
 import { call, type Json, LIMITS, ok, refused, seeTeam } from '../support/admin-calls.ts';
+import { onSqlite } from '../support/admin-database.ts';
 import { type AdminGateway, openAdminGateway, READ_KEY } from '../support/admin-gateway.ts';
 
 const ROWS = [
@@ -165,16 +167,15 @@ test('a read key applies nothing', async () => {
 test('what a failure leaves is in force, and a repetition does the rest', async () => {
   await gateway[Symbol.asyncDispose]();
   let writes = 0;
-  gateway = await openAdminGateway(undefined, ({ admin }) => ({
-    admin: {
-      ...admin,
-      upsertCap(cap, by) {
-        writes += 1;
-        if (writes === 3) throw new Error('the disk is full');
-        return admin.upsertCap(cap, by);
-      },
-    },
-  }));
+  gateway = await openAdminGateway(async (cleanup) => {
+    const { admin, ...others } = await onSqlite(cleanup);
+    const upsertCap: AdminStore['upsertCap'] = (cap, by) => {
+      writes += 1;
+      if (writes === 3) throw new Error('the disk is full');
+      return admin.upsertCap(cap, by);
+    };
+    return { ...others, admin: { ...admin, upsertCap } };
+  });
   const { status, json } = await call(gateway, 'PUT', LIMITS, { limits: ROWS });
   assert.equal(status, 500);
   const { message } = json['error'] as { message: string };

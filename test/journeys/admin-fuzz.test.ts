@@ -14,7 +14,6 @@ import {
   WRITE_KEY,
 } from '../support/admin-gateway.ts';
 import { type AdminRequest, adminRequest, OLDEST } from '../support/admin-input.ts';
-import { withErasures } from '../support/erasures.ts';
 import { runSeed } from '../support/seed.ts';
 
 const RUNS = 1200;
@@ -23,7 +22,7 @@ const KEYS = { read: READ_KEY, write: WRITE_KEY, none: null };
 
 let gateway: AdminGateway;
 before(async () => {
-  gateway = await openAdminGateway(undefined, withErasures().replace);
+  gateway = await openAdminGateway();
   const seen = { name: 'Somebody', groups: ['team'], lastSeenMs: gateway.clock.now() };
   await gateway.admin.seen([
     { sub: 'ada', email: 'ada@example.com', ...seen },

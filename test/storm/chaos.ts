@@ -1,10 +1,9 @@
 // What breaks, and when. Any number of our own processes may be down at once. Of the two copies of an
 // unledgered event (outbox in Redis, message in Pub/Sub) only one may be destroyed until the system
 // has healed: a second loss waits until everything answered before the first is in the ledger. A data
-// plane that dies before it published takes the second copy with it, and Pub/Sub's emulator may keep a
-// message from the living that it gave to a control plane which died (pubsub-front.ts). So Redis keeps
-// its memory until what was answered before a plane was broken is in the ledger, and no plane is broken
-// until a Redis without a memory has healed.
+// plane that is killed before it published takes the second copy with it. So Redis keeps its memory
+// until what was answered before such a death is in the ledger, and no plane is broken until a Redis
+// without a memory has healed.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PlaneProcess } from '../support/plane-process.ts';
@@ -44,7 +43,7 @@ export function startChaos(options: ChaosOptions): Chaos {
   let isStopped = false;
   let redisWasLost = false;
   let isUnhealed: 'redis' | 'pubsub' | null = null;
-  let isPlaneUnhealed = false;
+  let isUnpublished = false;
 
   /** Breaks something now, mends it after a while. */
   function breaking(what: string, mend: () => Promise<void>, afterMs: number): void {
@@ -61,8 +60,8 @@ export function startChaos(options: ChaosOptions): Chaos {
 
   async function breakPlane(plane: PlaneProcess): Promise<void> {
     if (!plane.isUp || isUnhealed === 'redis') return;
-    isPlaneUnhealed = true;
     const how = random.pick(['kill -9', 'kill -9', 'freeze', 'restart'] as const);
+    if (how === 'kill -9' && plane.plane === 'data') isUnpublished = true;
     const afterMs = random.between(50, 1_500);
     if (how === 'kill -9') {
       await plane.kill();
@@ -79,9 +78,9 @@ export function startChaos(options: ChaosOptions): Chaos {
 
   async function lose(which: 'redis' | 'pubsub'): Promise<void> {
     if (!mayLose || isUnhealed !== null) return;
-    if (which === 'redis' && isPlaneUnhealed) {
+    if (which === 'redis' && isUnpublished) {
       if (!(await isHealedWithin(HEALED_BEFORE_A_LOSS_MS))) return;
-      isPlaneUnhealed = false;
+      isUnpublished = false;
     }
     isUnhealed = which;
     if (which === 'redis') redisWasLost = true;

@@ -49,14 +49,9 @@ export interface AdminGateway extends AsyncDisposable, AdminDatabase {
   reset(): void;
 }
 
-/** `replace`: parts of the database that a test has its own of. */
-export async function openAdminGateway(
-  openDatabase = onSqlite,
-  replace: (database: AdminDatabase) => Partial<AdminDatabase> = () => ({}),
-): Promise<AdminGateway> {
+export async function openAdminGateway(openDatabase = onSqlite): Promise<AdminGateway> {
   await using cleanup = new AsyncDisposableStack();
-  const opened = await openDatabase(cleanup);
-  const database: AdminDatabase = { ...opened, ...replace(opened) };
+  const database = await openDatabase(cleanup);
   const clock = createTestClock();
   const log = createMemoryLog();
   const quota = cleanup.use(await wholeStore(openMemoryQuotaStore({ clock })));

@@ -1,4 +1,5 @@
-// Alerts that were raised. One that is not yet sent has the field that it is searched by.
+// Alerts that were raised. One that is not yet sent has the field that it is searched by; one that was
+// names nobody any more.
 
 import { randomUUID } from 'node:crypto';
 import { type DocumentSnapshot, FieldValue } from '@google-cloud/firestore';
@@ -58,7 +59,8 @@ export async function markAlertsSent(documents: Documents, ids: readonly string[
     const found = (await documents.client.getAll(...refs)).filter((one) => one.exists);
     try {
       const batch = documents.client.batch();
-      for (const { ref } of found) batch.update(ref, { unsentSinceMs: FieldValue.delete() });
+      for (const { ref } of found)
+        batch.update(ref, { unsentSinceMs: FieldValue.delete(), 'row.body': '' });
       if (found.length > 0) await batch.commit();
       return;
     } catch (caught) {

@@ -1,4 +1,5 @@
-// Alerts that were raised, and whether they were sent.
+// Alerts that were raised, and whether they were sent. What was sent names nobody any more: its id is all
+// that has to be remembered.
 
 import type { Alert } from '#shared/ports/admin-store.ts';
 import { byBytes, chunked } from './chunks.ts';
@@ -36,7 +37,7 @@ export async function readUnsentAlerts(db: Queries, limit: number): Promise<Aler
 
 export async function markAlertsSent(db: Queries, ids: readonly string[]): Promise<void> {
   for (const some of chunked([...new Set(ids)].sort(byBytes))) {
-    await db.updateTable('alert').set({ sent: 1 }).where('id', 'in', some).execute();
+    await db.updateTable('alert').set({ sent: 1, body: '' }).where('id', 'in', some).execute();
   }
 }
 

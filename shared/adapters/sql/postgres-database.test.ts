@@ -135,7 +135,7 @@ function statements(postgres: TestPostgres): void {
     const url = await postgres.freshUrl();
     await using database = await databaseAt(url);
     await using ledger = openSqlLedger(database);
-    await postgres.query(url, 'drop table usage_event');
+    await postgres.query(url, 'drop table usage_event cascade');
     await assert.rejects(ledger.prune(0), (error) => {
       assert(error instanceof AppError && error.code === 'unavailable');
       assert(error.cause instanceof Error && error.detail !== undefined);
