@@ -42,7 +42,7 @@ describe('an answer of Vertex', () => {
   for (const [region, costMicroUsd, row] of [
     ['global', 5_500, 'claude-opus-4-8'],
     ['us-east5', 6_050, 'claude-opus-4-8/regional'],
-    ['eu', 6_050, 'claude-opus-4-8/regional'],
+    ['eu', 6_050, 'claude-opus-4-8/multi-region'],
   ] as const) {
     test(`from ${region} costs ${costMicroUsd} micro-USD`, async () => {
       await using world = await openWorld({ region });
