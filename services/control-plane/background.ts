@@ -80,7 +80,7 @@ export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposa
       send: createWebhookSender({ ...deps, timeoutMs: WEBHOOK_TIMEOUT_MS }),
     }),
   );
-  for (const job of jobTable(jobDeps)) await deps.jobs.schedule(job);
+  await Promise.all(jobTable(jobDeps).map((job) => deps.jobs.schedule(job)));
   // What died with the process before this one is billed now, not at the first tick.
   await sweepReservations(jobDeps, new AbortController().signal).catch(() => undefined);
   return opened;

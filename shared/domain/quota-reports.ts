@@ -8,11 +8,19 @@ import type { AccountSpend, Correction, OutboxEntry, Reservation } from './quota
 import { accountAt, type QuotaState } from './quota-state.ts';
 
 /** @see QuotaStore.outbox */
-export function outbox(state: QuotaState, settledBeforeMs: number, limit: number): OutboxEntry[] {
+export function outbox(
+  state: QuotaState,
+  settledBeforeMs: number,
+  limit: number,
+  skip = 0,
+): OutboxEntry[] {
   const found: OutboxEntry[] = [];
+  let left = skip;
   for (const entry of state.outbox.values()) {
     if (found.length >= limit) break;
-    if (entry.settledAtMs <= settledBeforeMs) found.push(entry);
+    if (entry.settledAtMs > settledBeforeMs) continue;
+    if (left > 0) left -= 1;
+    else found.push(entry);
   }
   return found;
 }

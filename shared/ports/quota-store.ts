@@ -42,8 +42,11 @@ export interface QuotaStore extends AsyncDisposable {
    */
   apply(ids: readonly string[], uncounted?: readonly string[]): Promise<void>;
 
-  /** Outbox entries settled at or before an instant, oldest first: the relay publishes them again. */
-  outbox(settledBeforeMs: number, limit: number): Promise<OutboxEntry[]>;
+  /**
+   * Outbox entries settled at or before an instant, oldest first: the relay publishes them again.
+   * `skip`: how many of the oldest to leave out; default none.
+   */
+  outbox(settledBeforeMs: number, limit: number, skip?: number): Promise<OutboxEntry[]>;
 
   /** Reservations whose expiry has passed: their data plane died. They stay until settled. */
   expired(nowMs: number, limit: number): Promise<Reservation[]>;

@@ -14,7 +14,10 @@ export interface SweepDeps {
   readonly log: Log;
 }
 
+/** Settled and published at once. */
 const BATCH = 100;
+/** More requests than ten data planes hold; the rest is for the next run. */
+const ROUNDS_MAX = 100;
 
 /**
  * Reservations whose data plane died are billed by the last estimate they carried: settled under
@@ -22,9 +25,10 @@ const BATCH = 100;
  */
 export async function sweepReservations(deps: SweepDeps, signal: AbortSignal): Promise<void> {
   const nowMs = deps.clock.now();
-  for (const held of await deps.quota.expired(nowMs, BATCH)) {
-    if (signal.aborted) return;
-    await settleOrphan(deps, held, nowMs);
+  for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
+    const expired = await deps.quota.expired(nowMs, BATCH);
+    await Promise.all(expired.map((held) => settleOrphan(deps, held, nowMs)));
+    if (expired.length < BATCH) return;
   }
 }
 

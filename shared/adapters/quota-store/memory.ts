@@ -105,9 +105,9 @@ export function openMemoryQuotaStore({ clock, journal }: MemoryQuotaStoreOptions
       if (dropOutbox.length > 0) await write({ dropOutbox });
     },
 
-    async outbox(settledBeforeMs, limit) {
+    async outbox(settledBeforeMs, limit, skip) {
       assertOpen();
-      return reports.outbox(state, settledBeforeMs, limit);
+      return reports.outbox(state, settledBeforeMs, limit, skip);
     },
 
     async expired(nowMs, limit) {

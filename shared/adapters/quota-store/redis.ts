@@ -73,8 +73,8 @@ export async function openRedisQuotaStore(options: RedisQuotaStoreOptions): Prom
       for (const batch of batches(uncounted)) await run('quotaApply', ['0', ...batch]);
     },
 
-    async outbox(settledBeforeMs, limit) {
-      const reply = await run('quotaOutbox', [String(settledBeforeMs), String(limit)]);
+    async outbox(settledBeforeMs, limit, skip = 0) {
+      const reply = await run('quotaOutbox', [settledBeforeMs, limit, skip].map(String));
       return records.readPairs(reply, records.readEntry);
     },
 

@@ -255,8 +255,8 @@ export function createRandomSteps(seed: number, time: { nowMs: number }, all: As
   }
 
   async function outbox(): Promise<void> {
-    const [before, limit] = [time.nowMs - below(HOUR), below(20)];
-    await all('outbox', { before, limit }, (store) => store.outbox(before, limit));
+    const [before, limit, skip] = [time.nowMs - below(HOUR), below(20), below(4)];
+    await all('outbox', { before, limit, skip }, (store) => store.outbox(before, limit, skip));
   }
 
   const LIFE: readonly (readonly [weight: number, step: () => Promise<void>])[] = [

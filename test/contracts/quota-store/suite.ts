@@ -146,6 +146,8 @@ export function quotaStoreSuite(suite: QuotaStoreSuite): void {
       );
       assert.equal((await store.outbox(NOW, 10)).length, 1);
       assert.equal((await store.outbox(NOW + 5, 1)).length, 1);
+      const [later, ...none] = await store.outbox(NOW + 5, 10, 1);
+      assert.deepEqual([later?.id, none.length], [second.id, 0]);
       await store.apply([first.id]);
       assert.deepEqual(
         (await store.outbox(NOW + 5, 10)).map(({ id }) => id),
