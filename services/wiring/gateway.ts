@@ -77,6 +77,7 @@ async function open(
     stores,
     storeGraceMs: (config.store?.readiness_grace_seconds ?? 0) * 1000,
     faults: reload.faults,
+    passedOver: () => dataPlane?.passedOver() ?? [],
     clock,
   });
   const { quota } = stores.data ?? (stores.control as ControlStores);
