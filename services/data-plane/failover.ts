@@ -1,7 +1,9 @@
 // When the next upstream is tried, and what the client is told when none is left. Pure.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '#shared/errors/app-error.ts';
-import type { ErrorReply } from './upstreams/upstream.ts';
+import type { Sign } from './circuits.ts';
+import type { ErrorReply, Operation } from './upstreams/upstream.ts';
 
 /** After an overload that names no time of its own. */
 const OVERLOADED_RETRY_SECONDS = '5';
@@ -38,6 +40,25 @@ export function failsOver(status: number): boolean {
  */
 export function isOurCredential(status: number): boolean {
   return status === 401 || status === 403;
+}
+
+/** What an answer that is no success shows of the upstream's health. */
+export function signOf(status: number, operation: Operation): Sign {
+  if (status === 401) return 'unauthorized';
+  // A provider that cannot count is none the worse for it.
+  if (status === 501 && operation === 'count_tokens') return 'worked';
+  return status >= 500 || status === 403 || status < 400 ? 'failed' : 'worked';
+}
+
+/**
+ * How long an upstream wants to be left alone, in milliseconds: the `retry-after` of a 429 or 529, which
+ * is seconds or a date (RFC 9110 §10.2.3). 0: it does not say.
+ */
+export function askedForMs(status: number, headers: IncomingHttpHeaders, nowMs: number): number {
+  const said = headers['retry-after'];
+  if ((status !== 429 && status !== 529) || said === undefined) return 0;
+  const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs;
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
 /**

@@ -1,22 +1,22 @@
-// Upstreams in order, until one answers. After the headers of a success nothing fails over: what it
+// Upstreams in order, until one answers; those that are known to fail are left for last. After the headers of a success nothing fails over: what it
 // answers is the answer. An answer that faults the request itself is final too.
 
 import type { ServerResponse } from 'node:http';
-import { AppError } from '#shared/errors/app-error.ts';
+import type { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { type AttemptResult, startAttempt } from './attempt.ts';
 import type { StreamStart } from './audit-inference.ts';
 import type { Ending } from './bill.ts';
+import type { Circuits, Passage } from './circuits.ts';
 import type { Connections } from './connections.ts';
 import type { Departure } from './departure.ts';
 import { type Failure, failsOver, isOurCredential, verdictOn } from './failover.ts';
-import { type Metered, UNMETERED } from './meter.ts';
+import type { Metered } from './meter.ts';
 import type { Candidate } from './plan.ts';
-import { prepareInTime } from './prepare-in-time.ts';
-import { openRelay, type Relay } from './relay.ts';
+import type { Relay } from './relay.ts';
 import { clientHeaders } from './relay-headers.ts';
+import { tryUpstream } from './try-upstream.ts';
 import { readUpstreamIds, type UpstreamIds } from './upstream-ids.ts';
-import { type ErrorReply, KnownRefusal, type UpstreamRequest } from './upstreams/upstream.ts';
+import type { ErrorReply, UpstreamRequest } from './upstreams/upstream.ts';
 
 export interface ForwardOptions {
   readonly request: Omit<UpstreamRequest, 'upstreamModel'>;
@@ -63,115 +63,70 @@ export type Forwarded =
 
 export interface ForwardDeps {
   readonly connections: Connections;
+  readonly circuits: Circuits;
   readonly now: () => number;
   readonly log: Log;
 }
 
 export async function forward(deps: ForwardDeps, options: ForwardOptions): Promise<Forwarded> {
-  const failures: Failure[] = [];
-  let ids: UpstreamIds = {};
+  const { operation } = options.request;
+  const told: Told = { failures: [], ids: {} };
+  const passedOver: Candidate[] = [];
   for (const candidate of options.candidates) {
-    if (options.departure.left !== null) return { outcome: 'left', candidate, asked: false };
-    const { result, streamed } = await tryOne(deps, options, candidate);
-    if (streamed !== null) return streamed;
-    if (result.type === 'cancelled') return { outcome: 'left', candidate, asked: result.asked };
-    const { name } = candidate.upstream.ref;
-    if (result.type !== 'reply') {
-      failures.push({ upstream: name, reply: null });
-      warn(deps.log, options, name, null, result.type === 'failed' ? result.cause : undefined);
-      continue;
+    const passage = deps.circuits.enter(candidate, operation);
+    if (passage === null) passedOver.push(candidate);
+    else {
+      const forwarded = await forwardTo(deps, options, candidate, passage, told);
+      if (forwarded !== null) return forwarded;
     }
-    ids = readUpstreamIds(result.headers);
-    const { status, body } = result;
-    const plain = { status, headers: clientHeaders(result.headers), body };
-    const asked = { ...options.request, upstreamModel: candidate.upstreamModel };
-    const reply = candidate.upstream.translateError(plain, options.requestId, asked);
-    if (!failsOver(reply.status)) return { outcome: 'refused', upstream: name, reply, ids };
-    failures.push({ upstream: name, reply: status < 400 ? null : reply });
-    warn(deps.log, options, name, status);
   }
-  const verdict = verdictOn(failures, options.configured);
+  // Nobody is refused what might work after all.
+  const forced = deps.circuits.force(passedOver, operation);
+  if (forced !== null) {
+    const { candidate, passage } = forced;
+    const forwarded = await forwardTo(deps, options, candidate, passage, told);
+    if (forwarded !== null) return forwarded;
+  }
+  const verdict = verdictOn(told.failures, options.configured);
   return verdict.type === 'error'
     ? { outcome: 'failed', error: verdict.error }
-    : { outcome: 'refused', upstream: verdict.upstream, reply: verdict.reply, ids };
+    : { outcome: 'refused', upstream: verdict.upstream, reply: verdict.reply, ids: told.ids };
 }
 
-interface Tried {
-  readonly result: AttemptResult;
-  readonly streamed: Extract<Forwarded, { outcome: 'streamed' }> | null;
+/** What the upstreams said that were asked so far. */
+interface Told {
+  readonly failures: Failure[];
+  ids: UpstreamIds;
 }
 
-async function tryOne(
+/** Null: the next one is to be tried. */
+async function forwardTo(
   deps: ForwardDeps,
   options: ForwardOptions,
   candidate: Candidate,
-): Promise<Tried> {
-  const { request, res, requestId, departure } = options;
-  options.onProgress(candidate, null);
+  passage: Passage,
+  told: Told,
+): Promise<Forwarded | null> {
+  const { result, streamed } = await tryUpstream(deps, options, candidate, passage);
+  if (streamed !== null) return streamed;
+  if (result.type === 'cancelled') return { outcome: 'left', candidate, asked: result.asked };
   const { upstream, upstreamModel } = candidate;
-  const prepared = await prepareInTime(upstream, { ...request, upstreamModel }, options.ttfbMs);
-  if (prepared instanceof KnownRefusal) {
-    const { status } = prepared;
-    const result = { type: 'reply', status, headers: {}, body: Buffer.alloc(0) } as const;
-    return { result, streamed: null };
+  const { name } = upstream.ref;
+  if (result.type !== 'reply') {
+    told.failures.push({ upstream: name, reply: null });
+    warn(deps.log, options, name, null, result.type === 'failed' ? result.cause : undefined);
+    return null;
   }
-  if (prepared instanceof Error) {
-    return { result: { type: 'failed', reason: 'network', cause: prepared }, streamed: null };
-  }
-  if (departure.left !== null)
-    return { result: { type: 'cancelled', asked: false }, streamed: null };
-  let answer: Answer | null = null;
-  const attempt = startAttempt({
-    dispatcher: deps.connections.to(prepared.origin),
-    prepared,
-    ttfbMs: options.ttfbMs,
-    onSuccess(status, headers, control) {
-      const onStarted = () => {
-        control.dropBody();
-        options.onStarted();
-      };
-      const own = { ...options.successHeaders, 'request-id': requestId };
-      const { now, log } = deps;
-      const { translateStreamError } = upstream;
-      const relay = openRelay({
-        ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
-        ...{ translateStreamError, now },
-      });
-      const ids = readUpstreamIds(headers);
-      answer = { relay, status, headersAtMs: deps.now(), ids };
-      options.onProgress(candidate, relay);
-      if (relay.isStream) options.onStream({ candidate, status, ids });
-      departure.listen((why) => (why === 'cut' ? relay.cut() : relay.clientGone()));
-      return relay;
-    },
-  });
-  departure.listen(() => attempt.cancel());
-  const result = await attempt.done;
-  return { result, streamed: streamedFrom(answer, candidate) };
-}
-
-interface Answer {
-  readonly relay: Relay;
-  readonly status: number;
-  readonly headersAtMs: number;
-  readonly ids: UpstreamIds;
-}
-
-function streamedFrom(answer: Answer | null, candidate: Candidate): Tried['streamed'] {
-  if (answer === null) return null;
-  const { relay, status, headersAtMs, ids } = answer;
-  const { ending, notSent, metered } = relay.read();
-  const message = 'the upstream broke off its answer; send the request again';
-  return {
-    outcome: 'streamed',
-    candidate,
-    status,
-    ending: ending ?? 'upstream_died',
-    error: notSent ? new AppError('upstream_failed', message) : null,
-    metered: metered ?? UNMETERED,
-    headersAtMs,
-    ids,
-  };
+  const ids = readUpstreamIds(result.headers);
+  told.ids = ids;
+  const { status, body } = result;
+  const plain = { status, headers: clientHeaders(result.headers), body };
+  const asked = { ...options.request, upstreamModel };
+  const reply = upstream.translateError(plain, options.requestId, asked);
+  if (!failsOver(reply.status)) return { outcome: 'refused', upstream: name, reply, ids };
+  told.failures.push({ upstream: name, reply: status < 400 ? null : reply });
+  warn(deps.log, options, name, status);
+  return null;
 }
 
 function warn(

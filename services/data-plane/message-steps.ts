@@ -17,7 +17,7 @@ import type { Relay } from './relay.ts';
 import type { RequestBody } from './request-body.ts';
 import { type Estimator, heldBack } from './reservation.ts';
 import { type MessageFacts, scanMessageRequest } from './scan.ts';
-import { type ChargedTicket, placeOf, type Ticket, usageEvent } from './ticket.ts';
+import { type ChargedTicket, placeOf, sessionIdOf, type Ticket, usageEvent } from './ticket.ts';
 import { type TokenBounds, tokenBounds } from './token-density.ts';
 import type { Operation, UpstreamRequest } from './upstreams/upstream.ts';
 import { writeReply } from './write-reply.ts';
@@ -37,7 +37,7 @@ export type Understood =
 
 export function understand(
   deps: MessagesDeps,
-  { principal }: SessionExchange,
+  { principal, req }: SessionExchange,
   body: RequestBody,
 ): Understood {
   const scan = scanMessageRequest(body.chunks);
@@ -50,6 +50,8 @@ export function understand(
     policy: deps.policy(),
     catalogue,
     upstreams: deps.upstreams(),
+    routing: deps.routing(),
+    stickyKey: sessionIdOf(req.headers) ?? principal.sub,
   });
   if (plan.outcome === 'refused') return { ...plan, model: facts.model.slice(0, 256) };
   const model = catalogue.find(facts.model);

@@ -10,6 +10,7 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageBus } from '#shared/ports/usage-bus.ts';
 import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import type { Routing } from './plan.ts';
 import type { ReservationMode } from './reservation.ts';
 import type { Upstream } from './upstreams/upstream.ts';
 
@@ -38,6 +39,7 @@ export interface MessagesDeps {
   readonly catalogue: () => Catalogue;
   readonly priceBook: () => PriceBook;
   readonly upstreams: () => readonly Upstream[];
+  readonly routing: () => Routing;
   readonly settings: () => MessagesSettings;
   readonly clock: Clock;
   readonly log: Log;

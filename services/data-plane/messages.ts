@@ -9,6 +9,7 @@ import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
 import { createAdmit } from './admit.ts';
 import { openInferenceAudit } from './audit-inference.ts';
+import type { Circuits } from './circuits.ts';
 import { conclude } from './conclude.ts';
 import type { Connections } from './connections.ts';
 import { watchDeparture } from './departure.ts';
@@ -38,6 +39,7 @@ import { writeRefusal } from './write-reply.ts';
 export interface MessagesParts {
   readonly deps: MessagesDeps;
   readonly connections: Connections;
+  readonly circuits: Circuits;
   readonly emitter: Emitter;
   readonly live: LiveRequests;
 }
@@ -50,7 +52,7 @@ interface Served {
   readonly successHeaders: Readonly<Record<string, string>>;
 }
 
-export function createMessages({ deps, connections, emitter, live }: MessagesParts) {
+export function createMessages({ deps, connections, circuits, emitter, live }: MessagesParts) {
   const { log } = deps;
   const now = () => deps.clock.now();
   const estimator = createEstimator();
@@ -114,7 +116,7 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
     live.add(liveRequest(ticket, progress, departure, now));
     try {
       const forwarded = await forward(
-        { connections, now, log },
+        { connections, circuits, now, log },
         {
           ...{ request, candidates, res, departure, requestId, successHeaders },
           configured: deps.upstreams().length,

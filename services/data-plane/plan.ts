@@ -19,10 +19,25 @@ export interface PlanQuery {
   readonly policy: { mayUse(principal: Principal, requestedModel: string): boolean };
   readonly catalogue: Catalogue;
   readonly upstreams: readonly Upstream[];
+  readonly routing: Routing;
+  /** What should stay with one upstream. */
+  readonly stickyKey: string;
+}
+
+export interface Asker {
+  readonly groups: readonly string[];
+  readonly stickyKey: string;
+}
+
+/** How upstreams share the load, and which may stand in for another. */
+export interface Routing {
+  /** All that may be tried, in this order. */
+  arrange(candidates: readonly Candidate[], asker: Asker): readonly Candidate[];
 }
 
 /** The person's role first, then the operator's models, then what each upstream serves. */
-export function planFor({ model, principal, policy, catalogue, upstreams }: PlanQuery): Plan {
+export function planFor(query: PlanQuery): Plan {
+  const { model, principal, policy, catalogue, upstreams, routing, stickyKey } = query;
   if (!policy.mayUse(principal, model)) {
     return refused(`model ${model} is not in your role's availableModels allowlist`);
   }
@@ -34,7 +49,10 @@ export function planFor({ model, principal, policy, catalogue, upstreams }: Plan
     const upstreamModel = catalogue.upstreamId(model, upstream.ref);
     return upstreamModel === null ? [] : [{ upstream, upstreamModel }];
   });
-  if (candidates.length > 0) return { outcome: 'places', candidates };
+  if (candidates.length > 0) {
+    const { groups } = principal;
+    return { outcome: 'places', candidates: routing.arrange(candidates, { groups, stickyKey }) };
+  }
   if (open.length === 0) return refused(`model ${model} is served by no upstream for your groups`);
   return refused(
     open.map(({ ref }) => `model ${model} is not served by upstream '${ref.name}'`).join('; '),

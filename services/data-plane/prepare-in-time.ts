@@ -11,9 +11,12 @@ export async function prepareInTime(
   upstream: Upstream,
   request: UpstreamRequest,
   waitMs: number,
-): Promise<PreparedRequest | Error> {
+): Promise<PreparedRequest | KnownRefusal | AppError> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no credentials in time')), waitMs);
+  const timer = setTimeout(
+    () => reject(new AppError('unavailable', 'no credentials in time')),
+    waitMs,
+  );
   try {
     return await Promise.race([upstream.prepare(request), late]);
   } catch (caught) {

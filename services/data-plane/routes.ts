@@ -1,6 +1,7 @@
 // The two routes of the model and what they hold open.
 
 import type { Route } from '#shared/http/route.ts';
+import { openCircuits } from './circuits.ts';
 import { openConnections } from './connections.ts';
 import { createCountTokens } from './count-tokens.ts';
 import { createEmitter } from './emit.ts';
@@ -15,13 +16,16 @@ export interface MessagesRoutes extends AsyncDisposable {
    * clients retry, and resolves when all usage is recorded.
    */
   drain(waitMs: number): Promise<void>;
+  /** A sentence on each upstream that is passed over for now. */
+  passedOver(): string[];
 }
 
 export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
   const connections = openConnections();
   const emitter = createEmitter(deps);
   const live = openLiveRequests(deps);
-  const parts = { deps, connections, emitter, live };
+  const circuits = openCircuits({ now: () => deps.clock.now(), log: deps.log });
+  const parts = { deps, connections, circuits, emitter, live };
   return {
     routes: [
       {
@@ -39,6 +43,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
         handle: createCountTokens(parts),
       },
     ],
+    passedOver: () => circuits.open(deps.upstreams()),
     async drain(waitMs) {
       await live.drain(waitMs);
       await emitter.flush();

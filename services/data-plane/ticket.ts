@@ -70,7 +70,7 @@ export function openTicket(options: TicketOptions): Ticket {
     book: options.book,
     person: { sub, email, name, groups },
     client: {
-      sessionId: headerId(headers['x-claude-code-session-id']),
+      sessionId: sessionIdOf(headers),
       agentId: headerId(headers['x-claude-code-agent-id']),
       clientVersion: CLIENT_VERSION.exec(headers['user-agent'] ?? '')?.[1] ?? null,
     },
@@ -81,6 +81,11 @@ export function openTicket(options: TicketOptions): Ticket {
 export function placeOf({ upstream, upstreamModel }: Candidate): PricedPlace {
   const { ref, endpoint } = upstream;
   return { upstream: ref.name, provider: ref.provider, endpoint, upstreamModel };
+}
+
+/** The conversation, as the client names it. */
+export function sessionIdOf(headers: IncomingHttpHeaders): string | null {
+  return headerId(headers['x-claude-code-session-id']);
 }
 
 /** The event of a request, priced as the upstream that served it is. Null: no upstream could. */

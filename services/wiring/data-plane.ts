@@ -22,6 +22,8 @@ export interface DataPlaneDeps {
 export interface DataPlane extends AsyncDisposable {
   readonly routes: readonly Route[];
   drain(waitMs: number): Promise<void>;
+  /** A sentence on each upstream that is passed over for now. */
+  passedOver(): string[];
 }
 
 export function openDataPlane(deps: DataPlaneDeps): DataPlane {
@@ -34,6 +36,7 @@ export function openDataPlane(deps: DataPlaneDeps): DataPlane {
       catalogue: () => current().catalogue,
       priceBook: () => current().priceBook,
       upstreams: () => current().upstreams,
+      routing: () => current().routing,
       settings: () => current().settings,
       clock,
       log,
@@ -45,6 +48,7 @@ export function openDataPlane(deps: DataPlaneDeps): DataPlane {
   return {
     routes: [...messages.routes, ...(elsewhere?.routes ?? [])],
     drain: messages.drain,
+    passedOver: messages.passedOver,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

@@ -34,6 +34,8 @@ export type Opened =
   | { readonly ok: true; readonly gateway: Gateway }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
+const FLUSH_MS = 1_000;
+
 /** @throws AppError `unavailable` when a store or the port cannot be opened. */
 export async function openGateway(options: GatewayOptions): Promise<Opened> {
   const loaded = loadConfig(options.source, options);
@@ -77,6 +79,7 @@ async function open(
     stores,
     storeGraceMs: (config.store?.readiness_grace_seconds ?? 0) * 1000,
     faults: reload.faults,
+    passedOver: () => dataPlane?.passedOver() ?? [],
     clock,
   });
   const { quota } = stores.data ?? (stores.control as ControlStores);
@@ -112,7 +115,9 @@ async function open(
     tls: listen.tls === undefined ? null : readTls(listen.tls),
   });
   opened.defer(async () => {
-    await Promise.all([dataPlane?.drain(options.drainMs), server.close(options.drainMs)]);
+    // Streams that are ended at the last moment still have to be written out.
+    const cutMs = options.drainMs + FLUSH_MS;
+    await Promise.all([dataPlane?.drain(options.drainMs), server.close(cutMs)]);
   });
   return {
     port: server.port,

@@ -13,6 +13,8 @@ export interface HealthOptions {
   /** `store.readiness_grace_seconds`, in milliseconds. */
   readonly storeGraceMs: number;
   readonly faults: () => readonly Fault[];
+  /** A sentence on each upstream that the data plane passes over for now. */
+  readonly passedOver: () => readonly string[];
   readonly clock: Clock;
 }
 
@@ -21,7 +23,7 @@ const LOST = 'it lost its memory and is being restored; nobody is capped until i
 export function healthChecks(options: HealthOptions): HealthCheck[] {
   const { data, control } = options.stores;
   return [
-    ...(data === null ? [] : dataChecks(data)),
+    ...(data === null ? [] : dataChecks(data, options)),
     ...(control === null ? [] : controlChecks(control, options)),
     {
       name: 'configuration',
@@ -35,7 +37,7 @@ export function healthChecks(options: HealthOptions): HealthCheck[] {
   ];
 }
 
-function dataChecks({ quota, spool }: DataStores): HealthCheck[] {
+function dataChecks({ quota, spool }: DataStores, { passedOver }: HealthOptions): HealthCheck[] {
   return [
     {
       name: 'quota store',
@@ -50,6 +52,14 @@ function dataChecks({ quota, spool }: DataStores): HealthCheck[] {
         return waiting === 0
           ? null
           : `${waiting} usage events wait on this machine for the quota store or the bus`;
+      },
+    },
+    {
+      name: 'upstreams',
+      weight: 'degraded',
+      check: async () => {
+        const sentences = passedOver();
+        return sentences.length === 0 ? null : sentences.join('; ');
       },
     },
   ];

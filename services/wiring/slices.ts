@@ -10,6 +10,7 @@ import type { Webhook } from '../control-plane/alerts/webhook-sender.ts';
 import type { RetentionWindows } from '../control-plane/jobs/retention.ts';
 import type { OidcOptions } from '../control-plane/login/oidc-options.ts';
 import type { TelemetryDestination } from '../control-plane/telemetry/otlp-exporter.ts';
+import type { TierPlace } from '../data-plane/routing.ts';
 
 /** What a call to the identity provider may take; a refresh answers 503 after it. */
 const IDP_TIMEOUT_SECONDS = 10;
@@ -77,6 +78,15 @@ export function upstreamRefs({ upstreams }: GatewayConfig): UpstreamRef[] {
     models: models ?? null,
     groups: groups ?? null,
   }));
+}
+
+/** Empty where no upstream has a tier; the rules over `upstreams` see to it that then all have. */
+export function tierPlaces({ upstreams }: GatewayConfig): Map<string, TierPlace> {
+  return new Map(
+    upstreams.flatMap(({ name, tier, weight = 1 }): [string, TierPlace][] =>
+      tier === undefined ? [] : [[name, { tier, weight }]],
+    ),
+  );
 }
 
 export function telemetryDestinations({ telemetry }: GatewayConfig): TelemetryDestination[] {

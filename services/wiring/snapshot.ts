@@ -7,9 +7,11 @@ import type { PolicyBook } from '#shared/domain/policy.ts';
 import { createPriceBook, type PriceBook } from '#shared/domain/pricing.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { MessagesSettings } from '../data-plane/messages-deps.ts';
+import type { Routing } from '../data-plane/plan.ts';
+import { createRouting } from '../data-plane/routing.ts';
 import type { Upstream } from '../data-plane/upstreams/upstream.ts';
 import { policyBook } from './policy-book.ts';
-import { configuredModels } from './slices.ts';
+import { configuredModels, tierPlaces } from './slices.ts';
 import { openUpstreams } from './upstreams.ts';
 
 export interface Snapshot {
@@ -18,6 +20,7 @@ export interface Snapshot {
   readonly policies: PolicyBook;
   readonly priceBook: PriceBook;
   readonly upstreams: readonly Upstream[];
+  readonly routing: Routing;
   readonly settings: MessagesSettings;
 }
 
@@ -36,6 +39,7 @@ export async function createSnapshot(
     policies: policyBook(config, catalogue, clock.now()),
     priceBook: createPriceBook(config.pricing),
     upstreams: await openUpstreams(config, clock, log),
+    routing: createRouting({ ...config.routing, places: tierPlaces(config) }),
     settings: messagesSettings(config),
   };
 }

@@ -19,6 +19,7 @@ export function findDoubtful(config: GatewayConfig, tree: unknown): Warning[] {
   checkAddresses(config, warn);
   checkSignIn(config, warn);
   checkUpstreams(config, warn);
+  checkRouting(config, warn);
   findDoubtfulModels(config, warn);
   checkAdmin(config, warn);
   checkManaged(config, tree, warn);
@@ -78,6 +79,16 @@ function checkUpstreams({ upstreams, models, pricing }: GatewayConfig, warn: War
     const message = `is ${factor}, a markup: caps are reached that much sooner.`;
     warn('pricing.multiplier', message);
   }
+}
+
+function checkRouting({ upstreams, routing }: GatewayConfig, warn: Warn): void {
+  const scopes = [routing.failover, ...routing.rules.map((rule) => rule.failover)];
+  if (!scopes.includes('same_region')) return;
+  upstreams.forEach((upstream, index) => {
+    if ('region' in upstream || 'location' in upstream) return;
+    const message = 'has no region, so `same_region` lets nothing fail over from it, or to it.';
+    warn(`upstreams[${index}]`, message);
+  });
 }
 
 function checkAdmin({ admin }: GatewayConfig, warn: Warn): void {

@@ -15,6 +15,7 @@ import { adminRules } from './rules-admin.ts';
 import { destinationRules } from './rules-destinations.ts';
 import { identityRules } from './rules-identity.ts';
 import { pricingRules } from './rules-pricing.ts';
+import { routingRules } from './rules-routing.ts';
 import { storeRules } from './rules-stores.ts';
 import { upstreamAuthRules } from './rules-upstream-auth.ts';
 import { upstreamRules } from './rules-upstreams.ts';
@@ -43,6 +44,7 @@ const RULES = [
   ...identityRules,
   ...storeRules,
   ...upstreamRules,
+  ...routingRules,
   ...pricingRules,
   ...upstreamAuthRules,
   ...destinationRules,

@@ -16,6 +16,7 @@ import {
 import { managedSchema } from './schema-managed.ts';
 import { oidcSchema } from './schema-oidc.ts';
 import { pricingSchema } from './schema-pricing.ts';
+import { routingSchema } from './schema-routing.ts';
 import { sessionSchema } from './schema-session.ts';
 import {
   busSchema,
@@ -49,6 +50,8 @@ export const gatewaySchema = section({
   /** Data-plane processes. Default and so far only 1. */
   workers: wholeNumber('processes', 1).default(1),
   upstreams: upstreamsSchema,
+  /** Where requests may go when an upstream fails. Default: to any other. */
+  routing: routingSchema.prefault({}),
   /** Models beside the built-in ones. Default none. */
   models: modelsSchema,
   /** Whether the built-in models are offered too. Default true. */

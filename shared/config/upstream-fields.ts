@@ -1,6 +1,6 @@
 // What every upstream may have, whatever its provider.
 
-import { listOf, mapOf, secretText, text, webUrl } from './field.ts';
+import { listOf, mapOf, secretText, text, webUrl, wholeNumber } from './field.ts';
 
 const MODELS = 'a list of the only models to send here, named as clients send them';
 const GROUPS = 'a list of the only groups to serve from here';
@@ -23,4 +23,8 @@ export const common = {
   models: listOf(text(), MODELS, 1).optional(),
   /** The only groups served from here. Absent: everyone. */
   groups: listOf(text('a group name that is not empty'), GROUPS, 1).optional(),
+  /** Lower is tried first; those of one tier share the load. Absent: tried in the file's order. */
+  tier: wholeNumber('', 0, 1000).optional(),
+  /** Its share of the load of its tier. Absent: 1. */
+  weight: wholeNumber('', 1, 1000).optional(),
 };

@@ -17,6 +17,7 @@ import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { MessagesSettings } from '../../services/data-plane/messages-deps.ts';
 import { createMessagesRoutes } from '../../services/data-plane/routes.ts';
+import { createRouting, type RoutingOptions } from '../../services/data-plane/routing.ts';
 import { createAnthropicUpstream } from '../../services/data-plane/upstreams/anthropic.ts';
 import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
 import { createUsageReportRoute } from '../../services/data-plane/usage-report.ts';
@@ -28,6 +29,7 @@ import { wholeStore } from './quota.ts';
 export interface MessagesGatewayOptions {
   readonly upstreams: readonly Upstream[];
   readonly settings?: Partial<MessagesSettings>;
+  readonly routing?: Partial<RoutingOptions>;
   readonly caps?: readonly Cap[];
   readonly budgets?: readonly Budget[];
   /** Beside `TEST_PRINCIPAL`: each by `tokenOf` their sub. */
@@ -61,6 +63,8 @@ export interface MessagesGateway extends AsyncDisposable {
   /** Resolves when everything that was admitted is settled or released. */
   settled(): Promise<void>;
   drain(waitMs: number): Promise<void>;
+  /** What /readyz says of upstreams. */
+  passedOver(): string[];
 }
 
 export interface AskOptions {
@@ -120,6 +124,8 @@ export async function openMessagesGateway(
   const catalogue =
     options.catalogue ?? createCatalogue({ models: [], autoIncludeBuiltinModels: true });
   const book = createPriceBook({ overrides: [], multiplierMillionths: 1_000_000 });
+  const plain = { places: new Map(), failover: 'any', rules: [] } as const;
+  const routing = createRouting({ ...plain, ...options.routing });
   const temporary = mkdtempSync(join(tmpdir(), 'tallygate-spool-'));
   const spool = openFileSpool({ directory: options.spoolDirectory ?? temporary, log });
   const messages = createMessagesRoutes({
@@ -139,6 +145,7 @@ export async function openMessagesGateway(
     catalogue: () => catalogue,
     priceBook: () => book,
     upstreams: () => options.upstreams,
+    routing: () => routing,
     settings: () => settings,
     clock,
     log,
@@ -180,6 +187,7 @@ export async function openMessagesGateway(
     },
     settled: () => messages.drain(60_000),
     drain: (waitMs) => messages.drain(waitMs),
+    passedOver: () => messages.passedOver(),
     async [Symbol.asyncDispose]() {
       await server.close();
       await messages[Symbol.asyncDispose]();
