@@ -28,6 +28,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
         path: '/v1/messages',
         methods: ['POST'],
         access: 'session',
+        mayBeShed: true,
         // Admission asks for it in the same round trip.
         revocation: 'in_handler',
         handle: createMessages(parts),
@@ -36,6 +37,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
         path: '/v1/messages/count_tokens',
         methods: ['POST'],
         access: 'session',
+        mayBeShed: true,
         handle: createCountTokens(parts),
       },
     ],

@@ -13,6 +13,8 @@ export interface HealthOptions {
   /** `store.readiness_grace_seconds`, in milliseconds. */
   readonly storeGraceMs: number;
   readonly faults: () => readonly Fault[];
+  /** That requests are refused because there are too many. */
+  readonly load: () => string | null;
   readonly clock: Clock;
 }
 
@@ -23,6 +25,7 @@ export function healthChecks(options: HealthOptions): HealthCheck[] {
   return [
     ...(data === null ? [] : dataChecks(data)),
     ...(control === null ? [] : controlChecks(control, options)),
+    { name: 'load', weight: 'degraded', check: async () => options.load() },
     {
       name: 'configuration',
       weight: 'degraded',
