@@ -14,7 +14,8 @@ import { billingTagOf } from './tags.ts';
 export function createCountTokens({
   deps,
   connections,
-}: Pick<MessagesParts, 'deps' | 'connections'>) {
+  keepAlives,
+}: Pick<MessagesParts, 'deps' | 'connections' | 'keepAlives'>) {
   const { log } = deps;
   const now = () => deps.clock.now();
 
@@ -32,7 +33,7 @@ export function createCountTokens({
     const elapsedMs = () => now() - receivedAtMs;
     const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
     const forwarded = await forward(
-      { connections, now, log },
+      { connections, keepAlives, now, log },
       {
         request: upstreamRequest(exchange, 'count_tokens', body, facts, settings),
         ...{ candidates, res, departure, requestId },

@@ -10,6 +10,7 @@ import type { Ending } from './bill.ts';
 import type { Connections } from './connections.ts';
 import type { Departure } from './departure.ts';
 import { type Failure, failsOver, isOurCredential, verdictOn } from './failover.ts';
+import type { KeepAlives } from './keep-alive.ts';
 import { type Metered, UNMETERED } from './meter.ts';
 import type { Candidate } from './plan.ts';
 import { prepareInTime } from './prepare-in-time.ts';
@@ -63,6 +64,7 @@ export type Forwarded =
 
 export interface ForwardDeps {
   readonly connections: Connections;
+  readonly keepAlives: KeepAlives;
   readonly now: () => number;
   readonly log: Log;
 }
@@ -131,11 +133,11 @@ async function tryOne(
         options.onStarted();
       };
       const own = { ...options.successHeaders, 'request-id': requestId };
-      const { now, log } = deps;
+      const { keepAlives, log } = deps;
       const { translateStreamError } = upstream;
       const relay = openRelay({
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
-        ...{ translateStreamError, now },
+        ...{ translateStreamError, keepAlives },
       });
       const ids = readUpstreamIds(headers);
       answer = { relay, status, headersAtMs: deps.now(), ids };

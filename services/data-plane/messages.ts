@@ -14,6 +14,7 @@ import type { Connections } from './connections.ts';
 import { watchDeparture } from './departure.ts';
 import type { Emitter } from './emit.ts';
 import { forward } from './forward.ts';
+import type { KeepAlives } from './keep-alive.ts';
 import type { LiveRequests } from './live-requests.ts';
 import {
   answer,
@@ -38,6 +39,7 @@ import { writeRefusal } from './write-reply.ts';
 export interface MessagesParts {
   readonly deps: MessagesDeps;
   readonly connections: Connections;
+  readonly keepAlives: KeepAlives;
   readonly emitter: Emitter;
   readonly live: LiveRequests;
 }
@@ -50,7 +52,7 @@ interface Served {
   readonly successHeaders: Readonly<Record<string, string>>;
 }
 
-export function createMessages({ deps, connections, emitter, live }: MessagesParts) {
+export function createMessages({ deps, connections, keepAlives, emitter, live }: MessagesParts) {
   const { log } = deps;
   const now = () => deps.clock.now();
   const estimator = createEstimator();
@@ -114,7 +116,7 @@ export function createMessages({ deps, connections, emitter, live }: MessagesPar
     live.add(liveRequest(ticket, progress, departure, now));
     try {
       const forwarded = await forward(
-        { connections, now, log },
+        { connections, keepAlives, now, log },
         {
           ...{ request, candidates, res, departure, requestId, successHeaders },
           configured: deps.upstreams().length,

@@ -4,6 +4,7 @@ import type { Route } from '#shared/http/route.ts';
 import { openConnections } from './connections.ts';
 import { createCountTokens } from './count-tokens.ts';
 import { createEmitter } from './emit.ts';
+import { openKeepAlives } from './keep-alive.ts';
 import { openLiveRequests } from './live-requests.ts';
 import { createMessages } from './messages.ts';
 import type { MessagesDeps } from './messages-deps.ts';
@@ -21,7 +22,8 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
   const connections = openConnections();
   const emitter = createEmitter(deps);
   const live = openLiveRequests(deps);
-  const parts = { deps, connections, emitter, live };
+  const keepAlives = openKeepAlives(() => deps.clock.now());
+  const parts = { deps, connections, keepAlives, emitter, live };
   return {
     routes: [
       {
@@ -47,6 +49,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
     },
     async [Symbol.asyncDispose]() {
       emitter[Symbol.dispose]();
+      keepAlives[Symbol.dispose]();
       await live[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
     },
