@@ -4,6 +4,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createGatewayHome, gatewayYaml, mintSession, startGateway } from '../support/gateway.ts';
 import { untilTrue } from '../support/until.ts';
@@ -71,16 +72,18 @@ async function weigh(inspector: Inspector): Promise<Weight> {
 
 function row(name: string, streams: number, { seen, live }: Weight, idle: Weight): void {
   const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
-  const each = (bytes: number) =>
-    streams === 0 ? '' : ((bytes - idle.live.rss) / 1024 / streams).toFixed(1);
-  print(
-    [name, streams, mb(seen), each(seen)].concat([
-      mb(live.rss),
-      each(live.rss),
-      mb(live.heap),
-      mb(live.buffers),
-    ]),
-  );
+  const each = streams === 0 ? null : eachOf({ seen, live }, idle, streams);
+  const kib = (weight: number | undefined) => weight?.toFixed(1) ?? '';
+  const columns = [mb(live.rss), kib(each?.live), mb(live.heap), mb(live.buffers)];
+  print([name, streams, mb(seen), kib(each?.seen), ...columns]);
+}
+
+/** KiB above idle that each stream takes. */
+function eachOf({ seen, live }: Weight, idle: Weight, streams: number) {
+  return {
+    seen: (seen - idle.seen) / 1024 / streams,
+    live: (live.rss - idle.live.rss) / 1024 / streams,
+  };
 }
 
 function verdict(what: string, isMet: boolean): void {
@@ -88,16 +91,34 @@ function verdict(what: string, isMet: boolean): void {
   process.stdout.write(`${isMet ? 'within' : 'ABOVE '} ${what}\n`);
 }
 
-async function watch(streams: readonly SlowStream[]): Promise<number> {
+interface Gaps {
+  /** Of the stream that waited longest. */
+  readonly worstMs: number;
+  /** Of most: what all of them wait for is the machine. */
+  readonly medianMs: number;
+  /** How late this process itself was, which is no fault of the gateway. */
+  readonly oursMs: number;
+}
+
+async function watch(streams: readonly SlowStream[]): Promise<Gaps> {
+  const ours = monitorEventLoopDelay({ resolution: 5 });
+  ours.enable();
   for (const stream of streams) stream.resetGaps();
   await pause(WATCHED_MS);
-  return Math.max(...streams.map(({ worstGapMs }) => worstGapMs));
+  const worst = streams.map(({ worstGapMs }) => worstGapMs).toSorted((a, b) => a - b);
+  return {
+    worstMs: worst.at(-1) ?? 0,
+    medianMs: worst[worst.length >> 1] ?? 0,
+    oursMs: ours.max / 1e6,
+  };
 }
 
 async function bench(): Promise<void> {
   await using upstream = await openUpstream();
   await using home = await createGatewayHome(gatewayYaml({ upstreamUrl: upstream.url }));
-  await using gateway = await startGateway(home, { NODE_OPTIONS: '--inspect=127.0.0.1:0' });
+  await using gateway = await startGateway(home, {
+    NODE_OPTIONS: `--inspect=127.0.0.1:0 ${process.env['NODE_OPTIONS'] ?? ''}`,
+  });
   using inspector = await openInspector(gateway.output(), gateway.pid);
   const token = await mintSession(gateway.url, 'bench');
   const open = () => openSlowStream({ url: gateway.url, token, body: BODY });
@@ -107,14 +128,8 @@ async function bench(): Promise<void> {
   await Promise.all(warm.map(({ ended }) => ended));
   const idle = await weigh(inspector);
   process.stdout.write(`\n${STREAMS} streams, ${BODY.length} bytes of prompt, 4 events a second\n`);
-  print(
-    ['', 'streams', 'RSS MB', 'KiB/stream'].concat([
-      'live: RSS',
-      'KiB/stream',
-      'heap MB',
-      'buffers MB',
-    ]),
-  );
+  const titles = ['RSS MB', 'KiB/stream', 'live: RSS', 'KiB/stream', 'heap MB', 'buffers MB'];
+  print(['', 'streams', ...titles]);
   row('idle', 0, idle, idle);
 
   const streams: SlowStream[] = [];
@@ -123,7 +138,7 @@ async function bench(): Promise<void> {
     streams.push(...(await Promise.all(Array.from({ length: wanted }, open))));
   }
   const cpuBefore = await inspector.cpuMs();
-  const worstGapMs = await watch(streams);
+  const gaps = await watch(streams);
   const cpu = ((await inspector.cpuMs()) - cpuBefore) / WATCHED_MS;
   const full = await weigh(inspector);
   row('streaming', STREAMS, full, idle);
@@ -133,26 +148,33 @@ async function bench(): Promise<void> {
   const toldMs = performance.now();
   await untilTrue(async () => ((await upstream.counts()).streams <= streams.length ? true : null));
   const freedMs = performance.now() - toldMs;
-  const halfGapMs = await watch(streams);
-  row('half of them left', streams.length, await weigh(inspector), idle);
+  const halfGaps = await watch(streams);
+  const half = await weigh(inspector);
+  row('half of them left', streams.length, half, idle);
   const { connections } = await upstream.counts();
 
   upstream.finish();
   const ends = await Promise.all(streams.map(({ ended }) => ended));
-  row('all ended', 0, await weigh(inspector), idle);
+  const after = await weigh(inspector);
+  row('all ended', 0, after, idle);
 
   process.stdout.write('\n');
-  const each = (full.seen - idle.live.rss) / 1024 / STREAMS;
-  verdict(`${TARGET_KIB} KiB a stream: ${each.toFixed(1)}`, each <= TARGET_KIB);
-  for (const [whose, gap] of [
-    ['all', worstGapMs],
-    ['the other half', halfGapMs],
+  const each = eachOf(full, idle, STREAMS);
+  const most = Math.max(each.seen, each.live);
+  verdict(`${TARGET_KIB} KiB a stream: ${most.toFixed(1)}`, most <= TARGET_KIB);
+  for (const [whose, { worstMs, medianMs, oursMs }] of [
+    ['all', gaps],
+    ['the other half', halfGaps],
   ] as const) {
-    verdict(
-      `${GAP_TARGET_MS} ms between two events of ${whose}: ${gap.toFixed(0)}`,
-      gap <= GAP_TARGET_MS,
-    );
+    const what = `${worstMs.toFixed(0)} (median ${medianMs.toFixed(0)}, clients' own ${oursMs.toFixed(0)})`;
+    const isMet = worstMs - oursMs <= GAP_TARGET_MS;
+    verdict(`${GAP_TARGET_MS} ms between two events of ${whose}: ${what}`, isMet);
   }
+  const heapOf = ({ live }: Weight) => (live.heap - idle.live.heap) / 1e6;
+  const [fullMb, halfMb, afterMb] = [heapOf(full), heapOf(half), heapOf(after)];
+  const heaps = `${fullMb.toFixed(1)}, ${halfMb.toFixed(1)}, ${afterMb.toFixed(1)} MB`;
+  const isFreed = halfMb <= fullMb * 0.6 && afterMb <= fullMb * 0.1;
+  verdict(`what all, half and none of them hold in the heap: ${heaps}`, isFreed);
   verdict(`a second until the upstream has lost half: ${freedMs.toFixed(0)} ms`, freedMs <= 1_000);
   verdict(`one connection a stream: ${connections}`, connections <= streams.length);
   const whole = ends.filter((tail) => tail.includes('message_stop')).length;
