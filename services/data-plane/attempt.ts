@@ -124,6 +124,8 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#isDone || status < 200) return;
     clearTimeout(this.#timer);
+    // Two dozen buffers that a stream would hold for as long as it runs, and nobody reads.
+    controller.rawHeaders = null;
     const coding = codingOf(headers);
     const plain = coding === null ? headers : decodedHeaders(headers);
     // A provider's own format is read behind its compression, in front of everything else.

@@ -15,7 +15,8 @@ export function createCountTokens({
   deps,
   connections,
   circuits,
-}: Pick<MessagesParts, 'deps' | 'connections' | 'circuits'>) {
+  keepAlives,
+}: Pick<MessagesParts, 'deps' | 'connections' | 'circuits' | 'keepAlives'>) {
   const { log } = deps;
   const now = () => deps.clock.now();
 
@@ -33,7 +34,7 @@ export function createCountTokens({
     const elapsedMs = () => now() - receivedAtMs;
     const audit = openInferenceAudit(log, exchange, { model: facts.model, tag, elapsedMs });
     const forwarded = await forward(
-      { connections, circuits, now, log },
+      { connections, circuits, keepAlives, now, log },
       {
         request: upstreamRequest(exchange, 'count_tokens', body, facts, settings),
         ...{ candidates, res, departure, requestId },

@@ -10,6 +10,7 @@ import type { Circuits, Passage } from './circuits.ts';
 import type { Connections } from './connections.ts';
 import type { Departure } from './departure.ts';
 import { type Failure, failsOver, isOurCredential, verdictOn } from './failover.ts';
+import type { KeepAlives } from './keep-alive.ts';
 import type { Metered } from './meter.ts';
 import type { Candidate } from './plan.ts';
 import type { Relay } from './relay.ts';
@@ -64,6 +65,7 @@ export type Forwarded =
 export interface ForwardDeps {
   readonly connections: Connections;
   readonly circuits: Circuits;
+  readonly keepAlives: KeepAlives;
   readonly now: () => number;
   readonly log: Log;
 }

@@ -15,6 +15,7 @@ import type { Connections } from './connections.ts';
 import { watchDeparture } from './departure.ts';
 import type { Emitter } from './emit.ts';
 import { forward } from './forward.ts';
+import type { KeepAlives } from './keep-alive.ts';
 import type { LiveRequests } from './live-requests.ts';
 import {
   answer,
@@ -40,6 +41,7 @@ export interface MessagesParts {
   readonly deps: MessagesDeps;
   readonly connections: Connections;
   readonly circuits: Circuits;
+  readonly keepAlives: KeepAlives;
   readonly emitter: Emitter;
   readonly live: LiveRequests;
 }
@@ -52,7 +54,8 @@ interface Served {
   readonly successHeaders: Readonly<Record<string, string>>;
 }
 
-export function createMessages({ deps, connections, circuits, emitter, live }: MessagesParts) {
+export function createMessages(parts: MessagesParts) {
+  const { deps, connections, circuits, keepAlives, emitter, live } = parts;
   const { log } = deps;
   const now = () => deps.clock.now();
   const estimator = createEstimator();
@@ -116,7 +119,7 @@ export function createMessages({ deps, connections, circuits, emitter, live }: M
     live.add(liveRequest(ticket, progress, departure, now));
     try {
       const forwarded = await forward(
-        { connections, circuits, now, log },
+        { connections, circuits, keepAlives, now, log },
         {
           ...{ request, candidates, res, departure, requestId, successHeaders },
           configured: deps.upstreams().length,

@@ -9,7 +9,7 @@ import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { AnswerControl, Sink } from './attempt.ts';
 import type { Ending } from './bill.ts';
-import { PING, startKeepAlive } from './keep-alive.ts';
+import { type KeepAlives, PING } from './keep-alive.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
 import { ErrorRewriter } from './stream-errors.ts';
@@ -26,7 +26,7 @@ export interface RelayOptions {
   /** Puts an error event of a cloud's stream in our words; null where every byte passes. */
   readonly translateStreamError: Upstream['translateStreamError'];
   readonly control: AnswerControl;
-  readonly now: () => number;
+  readonly keepAlives: KeepAlives;
   readonly log: Log;
   /** The model has begun to answer; nothing needs the request's body any more. */
   readonly onStarted: () => void;
@@ -65,7 +65,7 @@ export function openRelay(options: RelayOptions): Relay {
   let tail: Tail = 'frame';
   const rewriter =
     cloud && new ErrorRewriter((data) => errorEvent(cloud(data, requestId), requestId));
-  const keepAlive = cloud && startKeepAlive(options.now, ping);
+  const keepAlive = cloud && options.keepAlives.start(ping);
 
   const resume = () => control.resume();
   res.on('drain', resume);

@@ -5,6 +5,7 @@ import { openCircuits } from './circuits.ts';
 import { openConnections } from './connections.ts';
 import { createCountTokens } from './count-tokens.ts';
 import { createEmitter } from './emit.ts';
+import { openKeepAlives } from './keep-alive.ts';
 import { openLiveRequests } from './live-requests.ts';
 import { createMessages } from './messages.ts';
 import type { MessagesDeps } from './messages-deps.ts';
@@ -25,13 +26,15 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
   const emitter = createEmitter(deps);
   const live = openLiveRequests(deps);
   const circuits = openCircuits({ now: () => deps.clock.now(), log: deps.log });
-  const parts = { deps, connections, circuits, emitter, live };
+  const keepAlives = openKeepAlives(() => deps.clock.now());
+  const parts = { deps, connections, circuits, keepAlives, emitter, live };
   return {
     routes: [
       {
         path: '/v1/messages',
         methods: ['POST'],
         access: 'session',
+        mayBeShed: true,
         // Admission asks for it in the same round trip.
         revocation: 'in_handler',
         handle: createMessages(parts),
@@ -40,6 +43,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
         path: '/v1/messages/count_tokens',
         methods: ['POST'],
         access: 'session',
+        mayBeShed: true,
         handle: createCountTokens(parts),
       },
     ],
@@ -50,6 +54,7 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
     },
     async [Symbol.asyncDispose]() {
       emitter[Symbol.dispose]();
+      keepAlives[Symbol.dispose]();
       await live[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
     },

@@ -104,11 +104,11 @@ async function send(
         options.onStarted();
       };
       const own = { ...options.successHeaders, 'request-id': requestId };
-      const { now, log } = deps;
+      const { keepAlives, log } = deps;
       const { translateStreamError } = candidate.upstream;
       const relay = openRelay({
         ...{ res, status, upstream: headers, headers: own, requestId, control, log, onStarted },
-        ...{ translateStreamError, now },
+        ...{ translateStreamError, keepAlives },
       });
       const ids = readUpstreamIds(headers);
       answer = { relay, status, headersAtMs: deps.now(), ids };

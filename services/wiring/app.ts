@@ -29,6 +29,7 @@ export interface AppDeps {
   readonly isRevoked: HttpAppOptions['isRevoked'];
   readonly verifier: SessionVerifier;
   readonly checks: readonly HealthCheck[];
+  readonly overload: NonNullable<HttpAppOptions['overload']>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,6 +49,7 @@ export function createApp(deps: AppDeps): RequestListener {
     verify: deps.verifier.verify,
     isRevoked: deps.isRevoked,
     gates: gates(config),
+    overload: deps.overload,
     tls: config.listen.tls !== undefined,
     clock,
     log,

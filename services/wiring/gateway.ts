@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http';
 import type { Fault } from '#shared/config/fault.ts';
 import { type LoadResult, loadConfig } from '#shared/config/load.ts';
 import type { GatewayConfig } from '#shared/config/schema.ts';
+import { openOverload } from '#shared/http/overload.ts';
 import { openHttpServer } from '#shared/http/server.ts';
 import { openBackground } from '../control-plane/background.ts';
 import { createApp } from './app.ts';
@@ -16,7 +17,13 @@ import { hasControlPlane } from './plane.ts';
 import { planeFaults } from './plane-faults.ts';
 import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
-import { noticeSettings, retentionWindows, telemetryDestinations, webhooks } from './slices.ts';
+import {
+  noticeSettings,
+  overloadLimits,
+  retentionWindows,
+  telemetryDestinations,
+  webhooks,
+} from './slices.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { type ControlStores, openStores, type Stores } from './stores/stores.ts';
 import { readTls } from './tls.ts';
@@ -74,9 +81,13 @@ async function open(
     stores.data === null
       ? null
       : opened.use(openDataPlane({ stores: stores.data, current, plane, config, clock, log }));
+  const overload = opened.use(
+    openOverload({ limits: () => overloadLimits(current().config), log }),
+  );
   const checks = healthChecks({
     plane,
     stores,
+    load: overload.trouble,
     storeGraceMs: (config.store?.readiness_grace_seconds ?? 0) * 1000,
     faults: reload.faults,
     passedOver: () => dataPlane?.passedOver() ?? [],
@@ -100,6 +111,7 @@ async function open(
       verifier:
         sessions?.verifier ?? openVerifier(snapshot.config, clock, { log, opened: remoteKeys }),
       checks: [...checks, ...(control?.checks ?? [])],
+      overload,
       clock,
       log,
     });

@@ -15,6 +15,8 @@ export interface HealthOptions {
   readonly faults: () => readonly Fault[];
   /** A sentence on each upstream that the data plane passes over for now. */
   readonly passedOver: () => readonly string[];
+  /** That requests are refused because there are too many. */
+  readonly load: () => string | null;
   readonly clock: Clock;
 }
 
@@ -25,6 +27,7 @@ export function healthChecks(options: HealthOptions): HealthCheck[] {
   return [
     ...(data === null ? [] : dataChecks(data, options)),
     ...(control === null ? [] : controlChecks(control, options)),
+    { name: 'load', weight: 'degraded', check: async () => options.load() },
     {
       name: 'configuration',
       weight: 'degraded',

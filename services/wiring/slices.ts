@@ -4,6 +4,7 @@
 import type { GatewayConfig } from '#shared/config/schema.ts';
 import type { ConfiguredModel, UpstreamRef } from '#shared/domain/catalogue.ts';
 import type { Policy } from '#shared/domain/policy.ts';
+import type { OverloadLimits } from '#shared/http/overload.ts';
 import type { AdminSettings } from '../control-plane/admin/authentication.ts';
 import type { NoticeSettings } from '../control-plane/alerts/notice.ts';
 import type { Webhook } from '../control-plane/alerts/webhook-sender.ts';
@@ -117,6 +118,13 @@ export function noticeSettings({ alerts, admin }: GatewayConfig): NoticeSettings
   // Without an `admin` block there are no caps: what the store still has of them is not enforced.
   const thresholds = admin === undefined ? [] : alerts.thresholds;
   return { thresholds, groupLimitMode: admin?.group_limit_mode ?? 'min' };
+}
+
+export function overloadLimits({ limits }: GatewayConfig): OverloadLimits {
+  return {
+    delayMs: limits.overload_delay_ms,
+    openRequestsMax: limits.open_requests_max ?? null,
+  };
 }
 
 export function webhooks({ alerts }: GatewayConfig): Webhook[] {

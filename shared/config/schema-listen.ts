@@ -38,7 +38,7 @@ export const accessControlSchema = section({
   deny_cidrs: listOf(cidr(), 'a list of IP addresses and ranges').default([]),
 });
 
-/** Sizes that are refused before anything is read. */
+/** What is refused before any work: by its size, or because there is too much of it. */
 export const limitsSchema = section({
   /** Bytes of a request's body. Default 33 554 432 (32 MiB). */
   max_request_bytes: wholeNumber('bytes', 1).default(33_554_432),
@@ -46,6 +46,10 @@ export const limitsSchema = section({
   max_request_header_bytes: wholeNumber('bytes', 1).optional(),
   /** Characters of a request's URL. Absent: the HTTP server's own limit. */
   max_url_length: wholeNumber('characters', 1).optional(),
+  /** Requests for a model that may be open in this process. Absent: as many as come. */
+  open_requests_max: wholeNumber('requests', 1).optional(),
+  /** How late the process may be before more such requests are told 529. Default 500. */
+  overload_delay_ms: wholeNumber('milliseconds', 1).default(500),
 });
 
 export const timeoutsSchema = section({

@@ -11,6 +11,7 @@ import { sendText } from './answer.ts';
 import { sendFailure } from './envelope.ts';
 import { type Gates, passGates } from './gates.ts';
 import { requestOrigin } from './origin.ts';
+import type { Overload } from './overload.ts';
 import { requestIdFor } from './request-id.ts';
 import type { Exchange, Route } from './route.ts';
 
@@ -20,6 +21,8 @@ export interface HttpAppOptions {
   readonly verify: (token: string, origin: string) => Promise<Principal | null>;
   readonly isRevoked: (principal: Principal) => Promise<boolean>;
   readonly gates: Gates;
+  /** Asked about routes that may be shed. Absent: none is. */
+  readonly overload?: Pick<Overload, 'admit'>;
   /** Sends `Strict-Transport-Security`: the listener itself speaks TLS. */
   readonly tls: boolean;
   readonly clock: Clock;
@@ -70,6 +73,8 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
         res.setHeader('connection', 'close');
         throw passage.error;
       }
+      const busy = route?.mayBeShed === true ? options.overload?.admit(res) : null;
+      if (busy) throw busy;
       const url = parseTarget(req.url ?? '/');
       const receivedAtMs = options.clock.now();
       const { clientIp } = passage;

@@ -27,6 +27,8 @@ interface RouteBase {
   readonly path: string;
   /** Methods answered; any other gets 405 with `Allow`. `any` where the reference looks at none. */
   readonly methods: readonly Method[] | 'any';
+  /** Answered 529 before any work while the process is overloaded. Default false. */
+  readonly mayBeShed?: boolean;
 }
 
 /**

@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+// The listener beneath the routes: sockets, TLS, what node's parser refuses, clients that are slow on
+// purpose, and the end.
+
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { AppError } from '#shared/errors/app-error.ts';
+import { hangUp } from './hang-up.ts';
+import { type BodyPace, type Turn, watchBodies } from './slow-bodies.ts';
 
 export interface HttpServerOptions {
   /** Asked for each request, so that a reload takes effect with the next one. */
@@ -17,8 +15,10 @@ export interface HttpServerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly tls: { readonly cert: string | Buffer; readonly key: string | Buffer } | null;
-  /** A request whose body stops arriving for so long is cut; default 60 s. */
-  readonly bodyIdleMs?: number;
+  /** Until a request's headers are whole; default 30 s. What takes longer is told 408. */
+  readonly headersMs?: number;
+  /** How fast a body must come at least; default 30 KiB in 30 s. What is slower is told 408. */
+  readonly bodyPace?: BodyPace;
 }
 
 export interface HttpServer {
@@ -29,38 +29,57 @@ export interface HttpServer {
 
 /** Longer than the idle time of load balancers, which would otherwise meet a closed connection. */
 const KEEP_ALIVE_MS = 620_000;
-const HEADERS_MS = 60_000;
-const BODY_IDLE_MS = 60_000;
+const HEADERS_MS = 30_000;
+const BODY_PACE: BodyPace = { windowMs: 30_000, bytesMin: 30 * 1024 };
 /** No client of ours comes near it, and `limits.max_request_header_bytes` may ask for less. */
 const HEADER_BYTES_MAX = 262_144;
 
 /** @throws AppError `unavailable` when the address is taken. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const limits = { maxHeaderSize: HEADER_BYTES_MAX, keepAliveTimeout: KEEP_ALIVE_MS };
+  const headersMs = options.headersMs ?? HEADERS_MS;
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(headersMs / 4, 5_000),
+    // Streams last as long as they last: only a body that hardly arrives ends a request.
+    requestTimeout: 0,
+  };
   const server: Server =
     options.tls === null
       ? createHttpServer(limits)
-      : createHttpsServer({ ...limits, ...options.tls, ALPNProtocols: ['http/1.1'] });
-  // Streams last as long as they last: only a body that stops arriving ends a request.
-  server.requestTimeout = 0;
-  server.headersTimeout = HEADERS_MS;
-  server.timeout = options.bodyIdleMs ?? BODY_IDLE_MS;
-  const latest = new WeakMap<Socket, Turn>();
+      : createHttpsServer({
+          ...limits,
+          ...options.tls,
+          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: headersMs,
+        });
+  const bodies = watchBodies(options.bodyPace ?? BODY_PACE, (socket, { res }) =>
+    hangUp(socket, 408, res.headersSent),
+  );
   let draining = false;
   const take: RequestListener = (req, res) => {
-    latest.set(req.socket, { req, res });
+    const { socket } = req;
+    const turn: Turn = { req, res };
+    bodies.watch(socket, turn);
     if (draining) res.setHeader('connection', 'close');
-    // A connection that kept alive through its last answer would hold up the shutdown.
-    res.once('close', () => draining && setImmediate(() => server.closeIdleConnections()));
+    res.once('close', () => {
+      bodies.answered(socket, turn);
+      // A connection that kept alive through its last answer would hold up the shutdown.
+      if (draining) setImmediate(() => server.closeIdleConnections());
+    });
     options.listener()(req, res);
   };
   server.on('request', take);
   // Whether the body is wanted is decided behind the gates; the app says so (`writeContinue`).
   server.on('checkContinue', take);
-  server.on('timeout', (socket) => cutUnlessAnswering(socket, latest.get(socket)));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-    refuseUnparsable(error, socket as Socket, latest.get(socket as Socket)),
-  );
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket;
+    const res = bodies.turnOf(socket)?.res;
+    // What node's parser refused never becomes a request: no gate saw it, no route answers it.
+    const isAnswering = res?.headersSent === true && !res.writableFinished;
+    hangUp(socket, UNPARSABLE[code] ?? 400, isAnswering);
+  });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return {
@@ -72,44 +91,15 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
       const cut = setTimeout(() => server.closeAllConnections(), drainMs);
       await closed;
       clearTimeout(cut);
+      bodies[Symbol.dispose]();
     },
   };
 }
 
-interface Turn {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-}
-
-/** Nothing moved on the socket for a while. A model that thinks is no reason to hang up. */
-function cutUnlessAnswering(socket: Socket, turn: Turn | undefined): void {
-  const answering = turn?.req.complete === true && !turn.res.writableFinished;
-  if (!answering) socket.destroy();
-}
-
-const UNPARSABLE: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+const UNPARSABLE: Readonly<Record<string, 408 | 431>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
-
-/** What node's parser refused never becomes a request: no gate saw it, no route answers it. */
-function refuseUnparsable(
-  { code = '' }: NodeJS.ErrnoException,
-  socket: Socket,
-  turn: Turn | undefined,
-): void {
-  const midAnswer = turn?.res.headersSent === true && !turn.res.writableFinished;
-  if (!socket.writable || midAnswer) {
-    socket.destroy();
-    return;
-  }
-  const status = UNPARSABLE[code] ?? '400 Bad Request';
-  const text = UNPARSABLE[code] === undefined ? '' : status.slice(4).toLowerCase();
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain;charset=utf-8\r\n` +
-      `x-request-id: ${randomUUID()}\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
-  );
-}
 
 function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -76,6 +76,7 @@ test('the commented defaults are the defaults', () => {
   const every = Object.entries(jobs.every_seconds).map(([job, seconds]) => `${job}: ${seconds}`);
   shown('every_seconds', `{ ${every.join(', ')} }`);
   shown('max_request_bytes', limits.max_request_bytes);
+  shown('overload_delay_ms', limits.overload_delay_ms);
   shown('upstream_ttfb_ms', timeouts.upstream_ttfb_ms);
   const { max, window_seconds } = rate_limits.device_authorization;
   shown('device_authorization', `{ max: ${max}, window_seconds: ${window_seconds} }`);

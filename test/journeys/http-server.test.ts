@@ -72,24 +72,87 @@ describe('what never becomes a request', () => {
   });
 });
 
-describe('a body that stops arriving', () => {
-  test('ends its request, while an answer that is slow to come is waited for', async () => {
+describe('a client that is slow on purpose', () => {
+  const PACE = { windowMs: 200, bytesMin: 20 };
+  const TIMEOUT = { status: 408, body: 'request timeout' };
+  const HEAD = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n';
+
+  async function openSlow(listener: RequestListener, closing: AsyncDisposableStack) {
+    const server = await openHttpServer({
+      ...{ listener: () => listener, host: '127.0.0.1', port: 0, tls: null },
+      ...{ headersMs: 300, bodyPace: PACE },
+    });
+    closing.defer(() => server.close(0));
+    return server.port;
+  }
+
+  /** Sends a byte every so often for as long as it is let; what came back by then. */
+  async function dribble(port: number, head: string, everyMs: number, byte = 'x') {
+    const socket = connect(port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.on('error', () => undefined);
+    socket.write(head);
+    const timer = setInterval(() => socket.write(byte), everyMs);
+    await once(socket, 'end');
+    clearInterval(timer);
+    socket.destroy();
+    return Buffer.concat(received).toString();
+  }
+
+  test('with its headers, or says nothing at all, is told 408 within the time', async () => {
+    await using closing = new AsyncDisposableStack();
+    const port = await openSlow((_req, res) => void res.end('ok'), closing);
+    const begun = performance.now();
+    assert.deepEqual(lastAnswer(await dribble(port, 'GET / HTTP/1.1\r\nx: ', 20)), TIMEOUT);
+    assert.deepEqual(lastAnswer(await speak(port, '')), TIMEOUT);
+    assert.ok(performance.now() - begun < 5_000);
+  });
+
+  test('with its body is told 408, whether it stops or dribbles', async () => {
+    await using closing = new AsyncDisposableStack();
+    const unread: RequestListener = (req) => void req.resume();
+    const port = await openSlow(unread, closing);
+    assert.deepEqual(lastAnswer(await speak(port, `${HEAD}\r\nabc`)), TIMEOUT);
+    // A byte every 20 ms is ten in a window.
+    assert.deepEqual(lastAnswer(await dribble(port, `${HEAD}\r\n`, 20)), TIMEOUT);
+  });
+
+  test('with a body that is refused is cut too, its refusal given', async () => {
+    await using closing = new AsyncDisposableStack();
+    const port = await openSlow((_req, res) => void res.writeHead(413).end('no'), closing);
+    const received = await speak(port, `${HEAD}\r\nabc`);
+    assert.match(received, /^HTTP\/1\.1 413 /);
+    assert.doesNotMatch(received, /408/);
+  });
+
+  test('but keeps the pace is served, and so is an answer that is slow to come', async () => {
+    await using closing = new AsyncDisposableStack();
     const answered = Promise.withResolvers<void>();
     const listener: RequestListener = (req, res) => {
-      if (req.method === 'GET') answered.promise.then(() => res.end('ok'));
+      if (req.method === 'GET') answered.promise.then(() => res.end('late'));
+      else req.resume().once('end', () => res.end('whole'));
+    };
+    const port = await openSlow(listener, closing);
+    const close = 'Connection: close\r\n';
+    const get = speak(port, GET.replace('Host', `${close}Host`));
+    // Two hundred bytes in a window, and three windows until all are there.
+    const whole = await dribble(port, `${HEAD}${close}\r\n`, 10, 'x'.repeat(10));
+    assert.equal(lastAnswer(whole).body.replaceAll(/\r\n|\d+/g, ''), 'whole');
+    answered.resolve();
+    assert.equal(lastAnswer(await get).body, 'late');
+  });
+
+  test('after a request that was quick is watched all the same', async () => {
+    await using closing = new AsyncDisposableStack();
+    const listener: RequestListener = (req, res) => {
+      if (req.method === 'GET') res.end('ok');
       else req.resume();
     };
-    const server = await openHttpServer({
-      ...{ listener: () => listener, host: '127.0.0.1', port: 0, tls: null, bodyIdleMs: 300 },
-    });
-    await using closing = new AsyncDisposableStack();
-    closing.defer(() => server.close(0));
-    const get = speak(server.port, GET.replace('Host', 'Connection: close\r\nHost'));
-    const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc';
-    assert.equal(await speak(server.port, post), '', 'the half-sent request is cut');
-    assert.equal(await speak(server.port, post), '', 'and the next, which began after the first');
-    answered.resolve();
-    assert.equal(lastAnswer(await get).body, 'ok');
+    const port = await openSlow(listener, closing);
+    const received = await speak(port, `${GET}${HEAD}\r\nabc`);
+    assert.match(received, /ok/);
+    assert.deepEqual(lastAnswer(received), TIMEOUT);
   });
 });
 

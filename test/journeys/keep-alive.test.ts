@@ -4,6 +4,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, mock, test } from 'node:test';
+import type { Upstream } from '../../services/data-plane/upstreams/upstream.ts';
+import { anthropicAwsAt, bedrockAt, mantleAt, messagesOf } from '../support/aws.ts';
+import { anthropicGoogleCloudAt, foundryAt } from '../support/cloud-upstreams.ts';
 import { anthropicAt, openMessagesGateway, PROMPT } from '../support/messages-gateway.ts';
 import { answerEvents, openFakeUpstream } from '../support/upstream.ts';
 import { vertexAt } from '../support/vertex.ts';
@@ -15,11 +18,21 @@ const HEAD = { 'content-type': 'text/event-stream' };
 before(() => mock.timers.enable({ apis: ['setInterval'] }));
 after(() => mock.timers.reset());
 
-async function openWorld(provider: 'vertex' | 'anthropic' = 'vertex') {
+type UpstreamAt = (baseUrl: string) => Upstream | Promise<Upstream>;
+
+/** Who is silent while the model thinks (wire/04d). */
+const CLOUDS: Readonly<Record<string, UpstreamAt>> = {
+  vertex: (baseUrl) => vertexAt({ baseUrl }),
+  anthropicGoogleCloud: (baseUrl) => anthropicGoogleCloudAt({ baseUrl }),
+  bedrock: (baseUrl) => bedrockAt({ baseUrl }),
+  mantle: (baseUrl) => mantleAt({ baseUrl }),
+  anthropicAws: (baseUrl) => anthropicAwsAt({ baseUrl }),
+  foundry: (baseUrl) => foundryAt({ baseUrl }),
+};
+
+async function openWorld(upstreamAt: UpstreamAt = (baseUrl) => vertexAt({ baseUrl })) {
   const upstream = await openFakeUpstream();
-  const at =
-    provider === 'vertex' ? vertexAt({ baseUrl: upstream.url }) : anthropicAt(upstream.url);
-  const gateway = await openMessagesGateway({ upstreams: [at] });
+  const gateway = await openMessagesGateway({ upstreams: [await upstreamAt(upstream.url)] });
   const answering = Promise.withResolvers<ServerResponse>();
   upstream.behave((res) => answering.resolve(res));
   return {
@@ -98,6 +111,27 @@ test('between the upstream’s headers and its first event too', async () => {
   assert.equal(world.gateway.events.length, 0);
 });
 
+for (const [name, upstreamAt] of Object.entries(CLOUDS)) {
+  test(`${name}: fifty silent seconds have three pings, the first event and the last stand`, async () => {
+    await using world = await openWorld(upstreamAt);
+    const asking = world.gateway.ask(STREAM);
+    const res = await world.answer();
+    const events = answerEvents();
+    const [first = '', rest] = [events[0], events.slice(1).join('')];
+    const isBinary = name === 'bedrock';
+    const sent = (text: string) => (isBinary ? Buffer.concat(messagesOf(text)) : text);
+    const type = isBinary ? 'application/vnd.amazon.eventstream' : HEAD['content-type'];
+    res.writeHead(200, { 'content-type': type }).write(sent(first));
+    const stream = reading(await asking);
+    await stream.comes(first);
+    world.pass(50);
+    await stream.comes(PING.repeat(3));
+    res.end(sent(rest));
+    assert.equal(await stream.rest(), rest);
+    assert.equal((await world.gateway.nextEvent()).usage.outputTokens, 20);
+  });
+}
+
 test('never before the upstream’s headers', async () => {
   await using world = await openWorld();
   const asking = world.gateway.ask(STREAM);
@@ -141,7 +175,7 @@ test('never within an event: it waits until the event is whole', async () => {
 });
 
 test('none after the end, and none in what Anthropic itself sends', async () => {
-  await using world = await openWorld('anthropic');
+  await using world = await openWorld((url) => anthropicAt(url));
   const asking = world.gateway.ask(STREAM);
   const res = await world.answer();
   res.writeHead(200, HEAD).write(answerEvents()[0]);

@@ -42,6 +42,7 @@ export async function createGatewayHome(yaml: string): Promise<GatewayHome> {
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
   /** Everything it wrote so far. */
   output(): string;
   /** Resolves when the output has it. */
@@ -104,6 +105,7 @@ async function start(
   const port = / listening .*port=(\d+)/.exec(transcript.text())?.[1];
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
     output: transcript.text,
     printed: transcript.printed,
     signal: (name: NodeJS.Signals) => void child.kill(name),

@@ -29,6 +29,7 @@ export interface StartHttpOptions {
   readonly verify?: HttpAppOptions['verify'];
   readonly isRevoked?: HttpAppOptions['isRevoked'];
   readonly gates?: Partial<Gates>;
+  readonly overload?: NonNullable<HttpAppOptions['overload']>;
   readonly tls?: HttpServerOptions['tls'];
   readonly log?: Log;
   readonly clock?: Clock;
@@ -62,6 +63,7 @@ function appOptions(routes: readonly Route[], options: StartHttpOptions): HttpAp
     verify: options.verify ?? (async (token) => (token === TEST_TOKEN ? TEST_PRINCIPAL : null)),
     isRevoked: options.isRevoked ?? (async () => false),
     gates: { ...openGates(), ...options.gates },
+    ...(options.overload === undefined ? {} : { overload: options.overload }),
     tls: (options.tls ?? null) !== null,
     log: options.log ?? createMemoryLog(),
     clock: options.clock ?? createTestClock(),

@@ -13,6 +13,7 @@ import { createPriceBook } from '#shared/domain/pricing.ts';
 import type { Principal } from '#shared/domain/principal.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
+import type { HttpAppOptions } from '#shared/http/app.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { MessagesSettings } from '../../services/data-plane/messages-deps.ts';
@@ -42,6 +43,8 @@ export interface MessagesGatewayOptions {
   /** Instead of, or around, the store in process. */
   readonly quota?: (store: QuotaStore) => QuotaStore;
   readonly publish?: (event: UsageEvent) => Promise<void>;
+  /** Default: everything is admitted. */
+  readonly overload?: NonNullable<HttpAppOptions['overload']>;
   /** Where usage waits that nobody takes; default: a directory of its own. */
   readonly spoolDirectory?: string;
 }
@@ -158,7 +161,10 @@ export async function openMessagesGateway(
     people.set(tokenOf(sub), { ...TEST_PRINCIPAL, email: null, sessionId: sub, ...person });
   }
   const verify = options.verify ?? (async (token: string) => people.get(token) ?? null);
-  const server = await startHttp([...messages.routes, report], { clock, log, gates, verify });
+  const server = await startHttp([...messages.routes, report], {
+    ...{ clock, log, gates, verify },
+    ...(options.overload === undefined ? {} : { overload: options.overload }),
+  });
   return {
     url: server.url,
     port: server.port,
