@@ -1,5 +1,6 @@
-// Upstreams in order, until one answers; those that are known to fail are left for last. After the headers of a success nothing fails over: what it
-// answers is the answer. An answer that faults the request itself is final too.
+// Upstreams in order, until one answers; those that are known to fail are left for last. After the
+// headers of a success nothing fails over: what it answers is the answer. An answer that faults the
+// request itself is final too.
 
 import type { ServerResponse } from 'node:http';
 import type { AppError } from '#shared/errors/app-error.ts';
