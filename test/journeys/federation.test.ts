@@ -180,6 +180,8 @@ describe('a federated upstream', () => {
     assert.equal(world.exchanges().length, before);
     assert.deepEqual([world.asked().length, world.second.seen.length], [0, 5]);
     await writeFile(world.file, 'jwt.jwt.jwt');
+    // Passed over after five failures, until the circuit lets a probe through.
+    world.gateway.clock.advance(5_000);
     assert.equal(await world.ask(), 200);
     assert.equal(world.asked().length, 1);
   });

@@ -1,6 +1,7 @@
 // Google Cloud's access tokens, for Application Default Credentials or a service account's key.
 
-import { GoogleAuth } from 'google-auth-library';
+import { readFile } from 'node:fs/promises';
+import { type AuthClient, GoogleAuth, JWT } from 'google-auth-library';
 import type { GoogleAuthConfig } from '#shared/config/schema-upstreams-cloud.ts';
 import type { Clock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
@@ -19,11 +20,15 @@ export function createGoogleTokens(
   auth: GoogleAuthConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): GoogleTokens {
-  const google = new GoogleAuth({ scopes: [SCOPE], ...credentialsOf(auth) });
+  let opening: Promise<AuthClient> | null = null;
   let quotaProject: string | null = null;
 
   async function fetchToken(): Promise<AccessToken> {
-    const client = await google.getClient();
+    opening ??= openClient(auth);
+    const client = await opening.catch((caught: unknown) => {
+      opening = null;
+      throw caught;
+    });
     const { token } = await client.getAccessToken();
     if (typeof token !== 'string')
       throw new AppError('unavailable', 'Google gave no access token.');
@@ -45,13 +50,10 @@ export async function googleCredential(tokens: GoogleTokens): Promise<string[]> 
   return ['authorization', `Bearer ${token}`, ...quota];
 }
 
-function credentialsOf(auth: GoogleAuthConfig) {
-  switch (auth.kind) {
-    case 'default':
-      return {};
-    case 'key_file':
-      return { keyFile: auth.path };
-    case 'key':
-      return { credentials: JSON.parse(auth.json.reveal()) as Record<string, string> };
-  }
+async function openClient(auth: GoogleAuthConfig): Promise<AuthClient> {
+  if (auth.kind === 'default') return new GoogleAuth({ scopes: [SCOPE] }).getClient();
+  const text = auth.kind === 'key' ? auth.json.reveal() : await readFile(auth.path, 'utf8');
+  const client = new JWT({ scopes: [SCOPE] });
+  client.fromJSON(JSON.parse(text) as Parameters<JWT['fromJSON']>[0]);
+  return client;
 }
