@@ -14,6 +14,8 @@ export interface LoadOrder {
   readonly bodyBytes: number;
   readonly concurrency: number;
   readonly durationMs: number;
+  /** Goes on until so many are answered, for ten times as long at most: on a busy machine. */
+  readonly requestsMin: number;
 }
 
 export interface LoadReport {
@@ -63,8 +65,13 @@ function requestOf(order: LoadOrder, token: string): Buffer {
   return Buffer.from(`POST ${order.path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
 }
 
-/** One connection, until `endsAt`; resolves when its last answer is there. */
-function drive(order: LoadOrder, request: Buffer, endsAt: number, tally: Tally): Promise<void> {
+/** One connection, until `isOver`; resolves when its last answer is there. */
+function drive(
+  order: LoadOrder,
+  request: Buffer,
+  isOver: () => boolean,
+  tally: Tally,
+): Promise<void> {
   return new Promise((resolve) => {
     let socket: Socket;
     let startedAt = 0;
@@ -75,7 +82,7 @@ function drive(order: LoadOrder, request: Buffer, endsAt: number, tally: Tally):
     let tail: Buffer = Buffer.alloc(0);
 
     function ask(): void {
-      if (performance.now() >= endsAt) {
+      if (isOver()) {
         socket.destroy();
         resolve();
         return;
@@ -91,8 +98,8 @@ function drive(order: LoadOrder, request: Buffer, endsAt: number, tally: Tally):
       tally.failure ??= why;
       socket.destroy();
       // A hop that refuses everything must not be asked as fast as it can refuse.
-      if (performance.now() < endsAt) setTimeout(open, 20);
-      else resolve();
+      if (isOver()) resolve();
+      else setTimeout(open, 20);
     }
 
     function onBody(chunk: Buffer): void {
@@ -113,12 +120,18 @@ function drive(order: LoadOrder, request: Buffer, endsAt: number, tally: Tally):
     }
 
     function onData(chunk: Buffer): void {
-      if (!isHead) return onBody(chunk);
+      if (!isHead) {
+        onBody(chunk);
+        return;
+      }
       const end = chunk.indexOf('\r\n\r\n');
       head += chunk.toString('latin1', 0, end < 0 ? chunk.length : end + 2);
       if (end < 0) return;
       isHead = false;
-      if (!head.startsWith('HTTP/1.1 200')) return fail(chunk.toString('latin1', 0, 600));
+      if (!head.startsWith('HTTP/1.1 200')) {
+        fail(chunk.toString('latin1', 0, 600));
+        return;
+      }
       missing = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? -1);
       if (end + 4 < chunk.length) onBody(chunk.subarray(end + 4));
     }
@@ -137,10 +150,14 @@ function drive(order: LoadOrder, request: Buffer, endsAt: number, tally: Tally):
 export async function load(order: LoadOrder): Promise<LoadReport> {
   const tally: Tally = { firstMs: [], endMs: [], failed: 0, failure: null };
   const startedAt = performance.now();
-  const endsAt = startedAt + order.durationMs;
+  const isOver = () => {
+    const passedMs = performance.now() - startedAt;
+    const isEnough = tally.endMs.length >= order.requestsMin || passedMs > 10 * order.durationMs;
+    return passedMs >= order.durationMs && isEnough;
+  };
   const requests = order.tokens.map((token) => requestOf(order, token));
   const driven = Array.from({ length: order.concurrency }, (_, nth) =>
-    drive(order, requests[nth % requests.length] ?? Buffer.alloc(0), endsAt, tally),
+    drive(order, requests[nth % requests.length] ?? Buffer.alloc(0), isOver, tally),
   );
   await Promise.all(driven);
   return {

@@ -32,6 +32,10 @@ export interface RoundsOptions {
   readonly complain: (text: string) => void;
 }
 
+const REQUESTS_MIN = 100;
+/** What V8 needs until it has compiled what there is to compile. */
+const WARM_UP_REQUESTS = 5_000;
+
 export async function measureCase(wanted: HopCase, options: RoundsOptions): Promise<Measured[]> {
   const { candidates, model, rounds } = options;
   await model.behave({ events: wanted.events, gapMs: wanted.gapMs });
@@ -53,13 +57,14 @@ export async function measureCase(wanted: HopCase, options: RoundsOptions): Prom
 export async function warmUp(candidate: Candidate, options: RoundsOptions): Promise<void> {
   await options.model.behave({ events: 40, gapMs: 0 });
   const wanted = { bodyBytes: 87_000, events: 40, gapMs: 0, concurrency: 16 };
-  await measureRound(candidate, wanted, { ...options, usualMs: 2_500 });
+  await measureRound(candidate, wanted, { ...options, usualMs: 1_500 }, WARM_UP_REQUESTS);
 }
 
 async function measureRound(
   candidate: Candidate,
   wanted: HopCase,
   { loader, usualMs, complain }: RoundsOptions,
+  requestsMin = REQUESTS_MIN,
 ): Promise<Figures> {
   const pids = candidate.pids();
   const beforeMs = await settledCpuMs(pids);
@@ -71,6 +76,7 @@ async function measureRound(
     bodyBytes: wanted.bodyBytes,
     concurrency: wanted.concurrency,
     durationMs: roundMs(wanted, usualMs),
+    requestsMin,
   });
   const spentMs = (await settledCpuMs(pids)) - beforeMs;
   if (report.failure !== null) {
