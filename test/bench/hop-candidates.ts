@@ -126,7 +126,7 @@ async function startPlane(world: World, options: PlaneOptions) {
   await mkdir(home, { recursive: true });
   const config = join(home, `${plane}.yaml`);
   writeFileSync(config, gatewayYaml(options, world.modelPort));
-  const main = join(root, 'services', 'main.ts');
+  const main = join(root, 'infra', 'start.mjs');
   return world.opened.use(
     await startHop({
       ...{ name: plane, folder: home },

@@ -1,7 +1,7 @@
 // A server under measurement: what it prints goes into a file, so that nobody's pipe is part of it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { family } from './hop-meter.ts';
@@ -28,7 +28,8 @@ const UP_WITHIN_MS = 60_000;
 export async function startHop(options: HopProcessOptions): Promise<HopProcess> {
   const { name, command, folder, readyUrl, isReady = (status) => status === 200 } = options;
   const [program, ...args] = command;
-  const output = join(folder, `${name.replaceAll(/\W+/g, '-')}.log`);
+  mkdirSync(join(folder, 'output'), { recursive: true });
+  const output = join(folder, 'output', `${name.replaceAll(/\W+/g, '-')}.log`);
   const fd = openSync(output, 'a');
   const startedAt = performance.now();
   const env = { ...process.env, ...options.env };
