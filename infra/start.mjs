@@ -5,4 +5,9 @@
 // First, and plain JavaScript: it must be able to speak on a Node that cannot read what follows.
 import './require-node.mjs';
 
+// What V8 compiled is kept, without its types: later starts take half the time and less memory. Where
+// the folder cannot be written there is none, and nothing else changes.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache(`${import.meta.dirname}/../node_modules/.cache/tallygate`);
+
 await import('../services/main.ts');

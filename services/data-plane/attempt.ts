@@ -89,6 +89,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   #isSent = false;
   #isBodyUnwanted = false;
   #isSuccess = false;
+  #hasEnded = false;
   #sink: Sink | null = null;
   #decoder: Decoder | null = null;
 
@@ -147,6 +148,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#hasEnded = true;
     if (!this.#isDone) this.#sink?.onEnd();
   }
 
@@ -193,6 +195,6 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     this.#decoder?.stop();
     this.#resolve(result);
-    this.#controller?.abort(new Error('no longer wanted'));
+    if (!this.#hasEnded) this.#controller?.abort(new Error('no longer wanted'));
   }
 }

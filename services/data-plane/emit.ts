@@ -63,10 +63,10 @@ export function createEmitter(deps: EmitterDeps): Emitter {
 async function deliver(deps: EmitterDeps, event: UsageEvent): Promise<void> {
   const { id, accounts } = event;
   const entry: SpoolEntry = { id, accounts, event: encodeUsageEvent(event) };
-  const handed = await handOver(deps, entry).catch(() => null);
+  const handed = await handOver(deps, entry, event).catch(() => null);
   if (handed === 'settled') return;
   if (handed === 'published') {
-    await attempt(deps, 'settle', entry.id, COUNTER_TRIES, () => settle(deps, entry));
+    await attempt(deps, 'settle', entry.id, COUNTER_TRIES, () => settle(deps, entry, event));
     return;
   }
   await attempt(deps, 'spool', entry.id, Number.POSITIVE_INFINITY, () =>

@@ -3,6 +3,7 @@
 // ledger gets it.
 
 import type { Clock } from '#shared/domain/clock.ts';
+import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
@@ -20,9 +21,19 @@ export interface HandOverDeps {
 /** `published`: the bus alone has it, and its reservation still stands. */
 export type HandedOver = 'settled' | 'published';
 
-/** @throws AppError `unavailable` when neither took it. */
-export async function handOver(deps: HandOverDeps, entry: SpoolEntry): Promise<HandedOver> {
-  const settled = await settle(deps, entry).catch((err: unknown) => AppError.from(err));
+/** What of an event its settlement needs. */
+export type Charged = Pick<UsageEvent, 'timeMs' | 'costMicroUsd'>;
+
+/**
+ * `charged`: of the event, where the caller knows it; else it is read.
+ * @throws AppError `unavailable` when neither took it.
+ */
+export async function handOver(
+  deps: HandOverDeps,
+  entry: SpoolEntry,
+  charged?: Charged,
+): Promise<HandedOver> {
+  const settled = await settle(deps, entry, charged).catch((err: unknown) => AppError.from(err));
   // An orphan sweep, or an earlier try whose answer was lost: the outbox or the ledger has the event.
   if (settled === 'duplicate') return 'settled';
   const published = await publish(deps, entry).catch((err: unknown) => AppError.from(err));
@@ -40,8 +51,9 @@ export async function handOver(deps: HandOverDeps, entry: SpoolEntry): Promise<H
 export async function settle(
   { quota, clock }: Pick<HandOverDeps, 'quota' | 'clock'>,
   { id, accounts, event }: SpoolEntry,
+  charged?: Charged,
 ): Promise<'settled' | 'duplicate'> {
-  const { timeMs, costMicroUsd } = decodeUsageEvent(event);
+  const { timeMs, costMicroUsd } = charged ?? decodeUsageEvent(event);
   return quota.settle({
     id,
     nowMs: clock.now(),

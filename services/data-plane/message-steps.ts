@@ -4,7 +4,7 @@ import type { Charge } from '#shared/domain/cap.ts';
 import { modelNames } from '#shared/domain/model-names.ts';
 import { type MicroUsd, ZERO } from '#shared/domain/money.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
+import { encodeDraft } from '#shared/events/usage-v1.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
 import { estimatedUsage, owedFor } from './bill.ts';
 import type { Departure } from './departure.ts';
@@ -156,7 +156,7 @@ export function liveRequest(
     id: ticket.id,
     progress() {
       const draft = draftOf(ticket, progress.candidate, progress.relay, now());
-      return { amountMicroUsd: draft.costMicroUsd, draft: encodeUsageEvent(draft) };
+      return { amountMicroUsd: draft.costMicroUsd, draft: encodeDraft(draft) };
     },
     cut: () => departure.cut(),
   };

@@ -5,7 +5,7 @@
 // passes chunk by chunk. Settling is not waited for.
 
 import { AppError } from '#shared/errors/app-error.ts';
-import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
+import { encodeDraft } from '#shared/events/usage-v1.ts';
 import type { SessionExchange } from '#shared/http/route.ts';
 import { createAdmit } from './admit.ts';
 import { openInferenceAudit } from './audit-inference.ts';
@@ -87,7 +87,7 @@ export function createMessages(parts: MessagesParts) {
       nowMs,
       models: () => capNames(understood),
       reserve: reservationFor(estimator, settings, ticket, understood, body),
-      draft: (accounts) => encodeUsageEvent(draftOf({ ...ticket, accounts }, first, null, nowMs)),
+      draft: (accounts) => encodeDraft(draftOf({ ...ticket, accounts }, first, null, nowMs)),
       settings,
     });
     if (gate.outcome !== 'admitted') {

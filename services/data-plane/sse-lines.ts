@@ -6,6 +6,7 @@ const RETURN = 0x0d;
 const FRAME_BYTES_MAX = 1_048_576;
 const DATA = Buffer.from('data:');
 const EVENT = Buffer.from('event:');
+const NAME_BYTES_MAX = 64;
 
 export class SseLines {
   /** Data bytes of events that were too large to keep. */
@@ -17,6 +18,8 @@ export class SseLines {
   #data: Buffer[] = [];
   #dataBytes = 0;
   #event = '';
+  #lastName: Buffer = Buffer.alloc(0);
+  #lastEvent = '';
   #tooLarge = false;
 
   /** `event` is the name that the event line gave, empty without one. */
@@ -26,11 +29,11 @@ export class SseLines {
 
   push(chunk: Buffer): void {
     let at = 0;
-    for (;;) {
-      const end = chunk.indexOf(NEWLINE, at);
-      if (end < 0) break;
-      this.#line(chunk.subarray(at, end));
-      at = end + 1;
+    for (let i = 0; i < chunk.length; i += 1) {
+      if (chunk[i] !== NEWLINE) continue;
+      if (this.#isWhole(i - at)) this.#whole(chunk, at, i);
+      else this.#line(chunk.subarray(at, i));
+      at = i + 1;
     }
     if (at < chunk.length) this.#keep(chunk.subarray(at));
   }
@@ -59,12 +62,33 @@ export class SseLines {
     }
     const joined = this.#restBytes === 0 ? tail : Buffer.concat([...this.#rest, tail]);
     this.#clearRest();
-    const line = joined.at(-1) === RETURN ? joined.subarray(0, -1) : joined;
-    if (line.length === 0) this.#dispatch();
-    else if (line.indexOf(DATA) === 0) this.#keepData(line.subarray(DATA.length));
-    else if (line.indexOf(EVENT) === 0) {
-      this.#event = line.toString('latin1', EVENT.length, EVENT.length + 64).trim();
+    this.#whole(joined, 0, joined.length);
+  }
+
+  /** In one piece and within bounds, as nearly all lines are. */
+  #isWhole(bytes: number): boolean {
+    return this.#restBytes === 0 && !this.#tooLarge && bytes + this.#dataBytes <= FRAME_BYTES_MAX;
+  }
+
+  #whole(bytes: Buffer, start: number, newline: number): void {
+    const end = newline > start && bytes[newline - 1] === RETURN ? newline - 1 : newline;
+    if (end === start) this.#dispatch();
+    else if (startsWith(bytes, start, end, DATA)) {
+      this.#keepData(bytes.subarray(start + DATA.length, end));
+    } else if (startsWith(bytes, start, end, EVENT)) {
+      const from = start + EVENT.length;
+      this.#event = this.#nameOf(bytes, from, Math.min(end, from + NAME_BYTES_MAX));
     }
+  }
+
+  /** Most events are called as the one before: its name need not be decoded again. */
+  #nameOf(bytes: Buffer, from: number, to: number): string {
+    const known = this.#lastName;
+    if (to - from !== known.length || !startsWith(bytes, from, to, known)) {
+      this.#lastName = Buffer.from(bytes.subarray(from, to));
+      this.#lastEvent = bytes.toString('latin1', from, to).trim();
+    }
+    return this.#lastEvent;
   }
 
   #endSkippedLine(bytes: number, tail: Buffer): void {
@@ -99,6 +123,12 @@ export class SseLines {
     const whole = data.length === 1 ? data[0]! : Buffer.concat(data.flatMap(withNewline).slice(1));
     this.#onFrame(whole, event);
   }
+}
+
+function startsWith(bytes: Buffer, start: number, end: number, prefix: Buffer): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i += 1) if (bytes[start + i] !== prefix[i]) return false;
+  return true;
 }
 
 function withNewline(line: Buffer): Buffer[] {

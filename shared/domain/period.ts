@@ -9,14 +9,16 @@ export type Buckets = Readonly<Record<Period, string>>;
 
 export interface Bounds {
   /** Inclusive, epoch milliseconds. */
-  startMs: number;
+  readonly startMs: number;
   /** Exclusive, epoch milliseconds: when the period resets. */
-  endMs: number;
+  readonly endMs: number;
 }
 
 const DAY_MS = 86_400_000;
 let lastDay = Number.NaN;
 let lastBuckets: Buckets = { daily: '', weekly: '', monthly: '' };
+let lastBoundsDay = Number.NaN;
+const lastBounds = new Map<Period, Bounds>();
 
 /** The buckets of an instant. Cached for the day last asked for: the hot path asks for today. */
 export function bucketsAt(atMs: number): Buckets {
@@ -33,9 +35,21 @@ export function bucketsAt(atMs: number): Buckets {
   return lastBuckets;
 }
 
-/** Start and end of the period that an instant falls into. */
+/** Start and end of the period that an instant falls into. Cached as the buckets are. */
 export function boundsAt(period: Period, atMs: number): Bounds {
-  const date = dateAt(atMs);
+  const day = Math.floor(atMs / DAY_MS);
+  if (day !== lastBoundsDay) {
+    lastBounds.clear();
+    lastBoundsDay = day;
+  }
+  const known = lastBounds.get(period);
+  if (known !== undefined) return known;
+  const bounds = boundsOf(period, dateAt(atMs));
+  lastBounds.set(period, bounds);
+  return bounds;
+}
+
+function boundsOf(period: Period, date: Temporal.PlainDate): Bounds {
   switch (period) {
     case 'daily':
       return { startMs: startMs(date), endMs: startMs(date.add({ days: 1 })) };

@@ -31,6 +31,7 @@ export function openSqliteQuotaJournal(path: string): QuotaJournal {
   const db = openDatabase(path);
   const put = statement('INSERT OR REPLACE INTO quota_journal (kind, id, body) VALUES (?, ?, ?)');
   const drop = statement('DELETE FROM quota_journal WHERE kind = ? AND id = ?');
+  const [begin, commit] = [statement('BEGIN IMMEDIATE'), statement('COMMIT')];
   let waiting: Waiting[] = [];
 
   function statement(sql: string): StatementSync {
@@ -42,9 +43,9 @@ export function openSqliteQuotaJournal(path: string): QuotaJournal {
     waiting = [];
     if (batch.length === 0) return;
     try {
-      db.exec('BEGIN IMMEDIATE');
+      begin.run();
       for (const { change } of batch) write(change);
-      db.exec('COMMIT');
+      commit.run();
     } catch (cause) {
       if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
       const message = 'The quota journal could not be written; check the disk under data_dir.';

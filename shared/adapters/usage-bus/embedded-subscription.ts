@@ -7,6 +7,7 @@ import { AppError } from '#shared/errors/app-error.ts';
 import type { SubscribeOptions, Subscription } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { dueMessages, settleBatch } from './embedded-queue.ts';
+import { createPace } from './pace.ts';
 import { judge, reportVerdicts } from './verdicts.ts';
 
 export interface SubscriptionDeps {
@@ -24,6 +25,8 @@ export interface EmbeddedSubscription extends Subscription {
   wake(): void;
 }
 
+/** A batch has a price of its own, that of its transactions: what comes within this time shares it. */
+const BATCH_EVERY_MS = 50;
 const PAUSE_FIRST_MS = 1000;
 /** The longest pause that Pub/Sub allows. */
 const PAUSE_MAX_MS = 600_000;
@@ -38,11 +41,13 @@ export function startSubscription(
   let isWanted = false;
   let pumping: Promise<void> | null = null;
   let failure: unknown = null;
+  const pace = createPace(BATCH_EVERY_MS);
 
   async function drain(): Promise<void> {
     failure = null;
     try {
       do {
+        await pace();
         isWanted = false;
         while (!isClosed && (await handleNext(options, deps))) {}
       } while (isWanted && !isClosed);
@@ -81,12 +86,13 @@ export function startSubscription(
   };
 }
 
-/** One batch from claim to settlement. False: nothing was due. */
+/** One batch from claim to settlement. False: it took all that was due. */
 async function handleNext(options: SubscribeOptions, deps: SubscriptionDeps): Promise<boolean> {
   const { topic, batchMax, inFlightMax, handle } = options;
   const { database, clock, claimed } = deps;
   const limit = Math.min(batchMax, inFlightMax);
-  const due = await database.run((db) => dueMessages(db, topic, clock.now(), limit + claimed.size));
+  const rowsMax = limit + claimed.size;
+  const due = await database.run((db) => dueMessages(db, topic, clock.now(), rowsMax));
   const batch = due.filter((delivery) => !claimed.has(delivery.id)).slice(0, limit);
   if (batch.length === 0) return false;
   for (const { id } of batch) claimed.add(id);
@@ -106,7 +112,7 @@ async function handleNext(options: SubscribeOptions, deps: SubscriptionDeps): Pr
   } finally {
     for (const { id } of batch) claimed.delete(id);
   }
-  return true;
+  return due.length === rowsMax;
 }
 
 /** Doubles with every attempt. */

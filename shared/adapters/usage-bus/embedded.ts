@@ -1,7 +1,7 @@
-// A durable queue in SQLite. Publishes of one turn of the event loop share one commit (one fsync);
-// a subscription of this process is woken by the commit itself. The poll finds what failed and is due
-// again, and what another process published. One process subscribes: claims are not shared between
-// processes, so a second one would get every message too.
+// A durable queue in SQLite. Publishes in quick succession share one commit; a subscription of this
+// process is woken by the commit itself. The poll finds what failed and is due again, and what another
+// process published. One process subscribes: claims are not shared between processes, so a second one
+// would get every message too.
 
 import { createGate } from '#shared/adapters/sql/gate.ts';
 import type { SqlDatabase } from '#shared/adapters/sql/sql-database.ts';
@@ -16,6 +16,7 @@ import {
   replayDeadLetter,
 } from './embedded-queue.ts';
 import { type EmbeddedSubscription, startSubscription } from './embedded-subscription.ts';
+import { createPace } from './pace.ts';
 
 export type EmbeddedBusOptions = {
   readonly clock: Clock;
@@ -31,6 +32,7 @@ export type EmbeddedBusOptions = {
 
 const ATTEMPTS_MAX = 10;
 const POLL_MS = 1000;
+const COMMIT_EVERY_MS = 25;
 
 /** @throws AppError `unavailable` when the file cannot be opened. */
 export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<UsageBus> {
@@ -91,7 +93,7 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Usag
   };
 }
 
-/** Collects what one turn of the event loop publishes; all of it is durable or all is rejected. */
+/** Collects what is published meanwhile; all of it is durable or all is rejected. */
 function createPublisher(
   database: SqlDatabase,
   clock: Clock,
@@ -99,9 +101,11 @@ function createPublisher(
 ) {
   let waiting: Published[] = [];
   let flushing: Promise<void> | null = null;
+  const pace = createPace(COMMIT_EVERY_MS);
 
   async function flush(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
+    await pace();
     const published = waiting;
     waiting = [];
     flushing = null;
