@@ -13,11 +13,15 @@ import { type Approve, type SignIn, walkThroughSignIn } from './sign-in-screens.
 const SIGN_IN_DEADLINE_MS = 60_000;
 const PROMPT_DEADLINE_MS = 60_000;
 const LEAVE_DEADLINE_MS = 20_000;
+/** What a shell makes of it. */
+const SIGINT_EXIT_CODE = 130;
 
 export interface ClaudeCodeOptions {
   readonly binary: string;
   /** http://127.0.0.1:PORT, or https. */
   readonly gatewayUrl: string;
+  /** Has it from the start, as `signIn` would leave it; for a gateway on loopback. */
+  readonly session?: StoredSession;
   /** Laid over the environment, which holds nothing of the developer's. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -25,6 +29,8 @@ export interface ClaudeCodeOptions {
 export interface PromptOptions {
   readonly deadlineMs?: number;
   readonly args?: readonly string[];
+  /** Once it resolves, the client gets what Ctrl-C sends. */
+  readonly interrupt?: Promise<unknown>;
 }
 
 /** What `claude -p --output-format json` printed. `text` is the answer, or the error it showed. */
@@ -68,8 +74,14 @@ export async function openClaudeCode(options: ClaudeCodeOptions): Promise<Claude
   const root = await mkdtemp(join(tmpdir(), 'tallygate-claude-'));
   const env = { ...(await furnish(root, gatewayUrl)), ...options.env };
   const cwd = join(root, 'project');
-  const run = (args: readonly string[], deadlineMs: number) =>
-    runToEnd({ binary, args, cwd, env, deadlineMs });
+  const credentials = join(root, 'config', '.credentials.json');
+  if (options.session !== undefined) {
+    const trust = { [new URL(gatewayUrl).hostname]: 'http-loopback' };
+    const stored = JSON.stringify({ gatewayTrust: trust, enterpriseGateway: options.session });
+    await writeFile(credentials, stored, { mode: 0o600 });
+  }
+  const run = (args: readonly string[], deadlineMs: number, interrupt?: Promise<unknown>) =>
+    runToEnd({ binary, args, cwd, env, deadlineMs, interrupt });
 
   const interactive = () => openTerminal({ command: [binary], env, cwd });
   const signIn: ClaudeCode['signIn'] = async ({ approve, deadlineMs = SIGN_IN_DEADLINE_MS }) => {
@@ -78,9 +90,10 @@ export async function openClaudeCode(options: ClaudeCodeOptions): Promise<Claude
     await leave(terminal);
     return outcome;
   };
-  const prompt: ClaudeCode['prompt'] = async (text, { deadlineMs, args = [] } = {}) => {
+  const prompt: ClaudeCode['prompt'] = async (text, options = {}) => {
+    const { deadlineMs = PROMPT_DEADLINE_MS, args = [], interrupt } = options;
     const fixed = ['-p', text, '--output-format', 'json'];
-    return readAnswer(await run([...fixed, ...args], deadlineMs ?? PROMPT_DEADLINE_MS));
+    return readAnswer(await run([...fixed, ...args], deadlineMs, interrupt));
   };
   const signOut = async () => {
     const { exitCode, stdout, stderr } = await run(['auth', 'logout'], LEAVE_DEADLINE_MS);
@@ -88,8 +101,7 @@ export async function openClaudeCode(options: ClaudeCodeOptions): Promise<Claude
       throw new Error(`claude auth logout ended with ${exitCode}: ${stdout}${stderr}`);
   };
   const session = async () => {
-    const path = join(root, 'config', '.credentials.json');
-    const stored = await readFile(path, 'utf8').catch(() => '{}');
+    const stored = await readFile(credentials, 'utf8').catch(() => '{}');
     return (JSON.parse(stored) as { enterpriseGateway?: StoredSession }).enterpriseGateway;
   };
   const close = () => rm(root, { recursive: true, force: true, maxRetries: 5 });
@@ -142,16 +154,19 @@ function runToEnd(what: {
   cwd: string;
   env: Readonly<Record<string, string>>;
   deadlineMs: number;
+  interrupt: Promise<unknown> | undefined;
 }): Promise<Ended> {
-  const { binary, args, cwd, env, deadlineMs } = what;
+  const { binary, args, cwd, env, deadlineMs, interrupt } = what;
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   const options = { cwd, env, timeout: deadlineMs, killSignal: 'SIGKILL' } as const;
   const child = execFile(binary, args, options, (error, stdout, stderr) => {
-    if (child.exitCode !== null) return resolve({ exitCode: child.exitCode, stdout, stderr });
+    const exitCode = child.signalCode === 'SIGINT' ? SIGINT_EXIT_CODE : child.exitCode;
+    if (exitCode !== null) return resolve({ exitCode, stdout, stderr });
     const why = child.killed ? `did not end within ${deadlineMs} ms` : String(error);
     return reject(new Error(`claude ${args.join(' ')} ${why}; it printed:\n${stdout}\n${stderr}`));
   });
   child.stdin?.end();
+  interrupt?.then(() => child.kill('SIGINT'), reject);
   return promise;
 }
 
