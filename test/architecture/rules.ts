@@ -34,6 +34,12 @@ export const ENTRY_POINTS: readonly string[] = [
   'services/demo/main.ts',
   'test/run.ts',
   'test/stack.ts',
+  'test/bench/soak.ts',
+  // Loaded by the soak into the gateway's process.
+  'test/bench/soak-probe.ts',
+  // Processes of their own, which `hop-worker.ts` starts.
+  'test/bench/hop-load.ts',
+  'test/bench/hop-model.ts',
 ];
 
 /** npm packages and who may import them at all. What is not here may not be imported. */

@@ -36,6 +36,8 @@ export interface Servers {
 export interface Tree {
   readonly name: string;
   readonly root: string;
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface OtherGateway {
@@ -69,10 +71,13 @@ export async function openNginx({ modelPort, folder, opened }: World): Promise<C
   return { name: 'nginx', port, path: PATH, tokens: ['none'], pids: nginx.pids };
 }
 
-export async function openEmbedded(world: World, { name, root }: Tree): Promise<Candidate> {
+export async function openEmbedded(world: World, tree: Tree): Promise<Candidate> {
+  const { name, root, env = {} } = tree;
   const port = await freePort();
   const home = join(world.folder, `${name}-embedded`);
-  const gateway = await startPlane(world, { root, home, plane: 'all', port, publicPort: port });
+  const gateway = await startPlane(world, {
+    ...{ root, home, plane: 'all', port, publicPort: port, env },
+  });
   await publishCaps(port);
   return {
     ...{ name: `${name}, embedded`, port, path: PATH, tokens: await sessions(port) },
@@ -105,7 +110,10 @@ export async function openOther(world: World, other: OtherGateway): Promise<Cand
       ...{ name: 'other', folder: world.folder },
       command: [program, 'gateway', '--config', config],
       readyUrl: `http://127.0.0.1:${port}/healthz`,
-      env: { MODEL_URL: `http://127.0.0.1:${world.modelPort}` },
+      env: {
+        MODEL_URL: `http://127.0.0.1:${world.modelPort}`,
+        CLAUDE_GATEWAY_ALLOW_LOOPBACK: '1',
+      },
     }),
   );
   const tokens = token === undefined ? await sessions(port) : [token];
@@ -119,6 +127,7 @@ interface PlaneOptions {
   readonly port: number;
   readonly publicPort: number;
   readonly servers?: Servers;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function startPlane(world: World, options: PlaneOptions) {
@@ -136,6 +145,7 @@ async function startPlane(world: World, options: PlaneOptions) {
         TALLYGATE_ALLOW_LOOPBACK: '1',
         METADATA_SERVER_DETECTION: 'none',
         TALLYGATE_LOG_FORMAT: 'json',
+        ...options.env,
         ...(servers === undefined ? {} : { PUBSUB_EMULATOR_HOST: servers.pubsubHost }),
       },
       readyUrl: `http://127.0.0.1:${port}/readyz`,

@@ -38,8 +38,9 @@ function row(
 ): string {
   const isDirect = figures === direct;
   const added = (field: 'firstP50Ms' | 'firstP99Ms' | 'endP50Ms' | 'endP99Ms') => {
-    const less = isDirect || direct === undefined ? 0 : direct[field];
-    return `${isDirect ? '' : '+'}${(figures[field] - less).toFixed(2)}`;
+    if (isDirect || direct === undefined) return figures[field].toFixed(2);
+    const more = figures[field] - direct[field];
+    return `${more < 0 ? '' : '+'}${more.toFixed(2)}`;
   };
   const per = (value: number | null, by: number | null | undefined) =>
     value === null || by == null || by === 0 ? '' : (value / by).toFixed(2);

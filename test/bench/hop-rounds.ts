@@ -41,9 +41,11 @@ export async function measureCase(wanted: HopCase, options: RoundsOptions): Prom
   await model.behave({ events: wanted.events, gapMs: wanted.gapMs });
   const taken = new Map<Candidate, Figures[]>(candidates.map((one) => [one, []]));
   for (const candidate of candidates) forgetPeak(candidate.pids());
-  // Of an odd number of rounds, every other backwards: nobody is always behind the same one.
   for (let nth = 0; nth < rounds; nth += 1) {
-    for (const candidate of nth % 2 === 0 ? candidates : candidates.toReversed()) {
+    // Each begins in turn, and every other round goes backwards: nobody is always behind the same one.
+    const first = nth % candidates.length;
+    const turned = [...candidates.slice(first), ...candidates.slice(0, first)];
+    for (const candidate of nth % 2 === 0 ? turned : turned.toReversed()) {
       taken.get(candidate)?.push(await measureRound(candidate, wanted, options));
     }
   }

@@ -37,7 +37,7 @@ export async function openSqliteDatabase(path: string): Promise<SqlDatabase> {
   try {
     const file = createFile(path);
     const db = openFile(file);
-    const wal = path === ':memory:' ? null : createFileSync(`${file}-wal`);
+    const wal = isWal(db) ? createFileSync(`${file}-wal`) : null;
     const kysely = kyselyOn(db, turnsOf(file), wal);
     const onClosed = () => {
       wal?.[Symbol.dispose]();
@@ -76,14 +76,18 @@ function openFile(file: string): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     // WAL stays with the file; asking again takes a lock that the busy timeout does not wait for.
-    const mode = db.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
-    if (mode !== 'wal') db.exec('PRAGMA journal_mode=WAL');
-    db.exec('PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON');
+    if (!isWal(db)) db.exec('PRAGMA journal_mode=WAL');
+    // Without shared memory a file system has no WAL: then SQLite itself waits for the disk.
+    db.exec(`PRAGMA synchronous=${isWal(db) ? 'NORMAL' : 'FULL'}; PRAGMA foreign_keys=ON`);
     return db;
   } catch (caught) {
     db.close();
     throw caught;
   }
+}
+
+function isWal(db: DatabaseSync): boolean {
+  return db.prepare('PRAGMA journal_mode').get()?.['journal_mode'] === 'wal';
 }
 
 function kyselyOn(db: DatabaseSync, turns: Turns, wal: FileSync | null): Kysely<Schema> {
