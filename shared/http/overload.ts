@@ -21,8 +21,10 @@ export interface OverloadLimits {
 export interface OverloadOptions {
   /** Asked each time, so that a reload holds at once. */
   readonly limits: () => OverloadLimits;
-  /** The part of the memory there is that this process holds; default: what the system says. */
+  /** The part of its memory that this process holds; default: what the system says. */
   readonly memoryPart?: () => number;
+  /** How many processes like this one the memory is for; default 1. */
+  readonly sharers?: number;
   /** Milliseconds that never jump; default: the process's own. */
   readonly now?: () => number;
   readonly log: Log;
@@ -44,7 +46,8 @@ const TOLD_EVERY_MS = 10_000;
 const RETRY_AFTER = { min: 1, max: 4 };
 
 export function openOverload(options: OverloadOptions): Overload {
-  const { limits, memoryPart = memoryPartHeld, now = () => performance.now(), log } = options;
+  const { limits, sharers = 1, now = () => performance.now(), log } = options;
+  const { memoryPart = () => memoryPartHeld() * sharers } = options;
   let open = 0;
   let lateTicks = 0;
   let isLate = false;
