@@ -13,7 +13,7 @@ import { createControlPlane } from './control-plane.ts';
 import { openDataPlane } from './data-plane.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { healthChecks } from './health-checks.ts';
-import { hasControlPlane } from './plane.ts';
+import { hasControlPlane, hasDataPlane } from './plane.ts';
 import { planeFaults } from './plane-faults.ts';
 import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
@@ -152,10 +152,11 @@ async function open(
 function openControlBackground(
   stores: ControlStores,
   current: () => Snapshot,
-  { clock, log }: GatewayOptions,
+  { clock, log, plane }: GatewayOptions,
 ): Promise<AsyncDisposable> {
   return openBackground({
     ...stores,
+    servesRequests: hasDataPlane(plane),
     destinations: () => telemetryDestinations(current().config),
     alerts: () => noticeSettings(current().config),
     webhooks: () => webhooks(current().config),
