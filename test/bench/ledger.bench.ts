@@ -1,5 +1,6 @@
-// How many usage events per second a ledger records, in batches as the control plane makes them (in a
-// process that answers requests too, and alone with a backlog), by one writer and by several. `npm run bench:ledger`, or node test/bench/ledger.bench.ts [events].
+// How many usage events per second a ledger records: in batches as the control plane makes them beside a
+// data plane, and alone with a backlog; by one writer and by several. `npm run bench:ledger`, or node
+// test/bench/ledger.bench.ts [events].
 
 import { randomUUIDv7 } from 'node:crypto';
 import { systemClock } from '#shared/domain/clock.ts';
