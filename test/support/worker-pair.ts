@@ -29,11 +29,11 @@ export async function startWorkerPair(): Promise<WorkerPair> {
 async function work(): Promise<void> {
   const say = (line: string) => void writeSync(1, `${line}\n`);
   process.on('exit', (code) => say(`exit ${code}`));
+  const done = Promise.withResolvers<void>();
+  process.once('SIGUSR2', () => done.resolve());
   using following = followPrimary();
   say(`worker ${process.pid}`);
   say(await following.stopped);
-  const done = Promise.withResolvers<void>();
-  process.once('SIGUSR2', () => done.resolve());
   setTimeout(done.resolve, DRAIN_MS);
   await done.promise;
 }
