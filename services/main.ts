@@ -1,24 +1,26 @@
 // The composition root: arguments and environment → a running gateway → a clean end.
 
+import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '#shared/config/load.ts';
 import { renderFaults, renderWarnings } from '#shared/config/render-faults.ts';
 import { systemClock } from '#shared/domain/clock.ts';
 import { AppError } from '#shared/errors/app-error.ts';
-import type { Log } from '#shared/telemetry/log.ts';
+import type { Log, LogFields } from '#shared/telemetry/log.ts';
 import { createLog, LOG_LEVELS } from '#shared/telemetry/pino-log.ts';
-import { openGateway } from './wiring/gateway.ts';
-import type { GatewayOptions } from './wiring/gateway-options.ts';
 import { PLANES, type Plane } from './wiring/plane.ts';
-import { stopSignal } from './wiring/stop-signal.ts';
+import { planeFaults } from './wiring/plane-faults.ts';
 import { VERSION } from './wiring/version.ts';
+import { countWorkers } from './wiring/workers/worker-count.ts';
+import { readPlace, WORKER_PLACE } from './wiring/workers/worker-place.ts';
 
 const USAGE = `Tallygate ${VERSION}
 
   npm start                             the demo: sign-in, model and gateway on this machine
   npm start -- --config gateway.yaml    the gateway that the file describes
     [--plane data | control | all]      one half of it; default: all
+    [--workers N]                       so many processes of the data plane; default: the file's
   npm start -- config check FILE        tells every fault of a file, starts nothing
   npm start --silent -- store ddl       the tables of PostgreSQL, for a role that may make them
   npm start --silent -- rerate          what a past period costs by the prices of today
@@ -44,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
     options: {
       config: { type: 'string' },
       plane: { type: 'string', default: 'all' },
+      workers: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       url: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
@@ -68,13 +71,14 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
-  const log = createLog({ level: logLevel(), format: logFormat(), clock: systemClock });
   const plane = PLANES.find((known) => known === values.plane);
-  if (plane === undefined || (values.config === undefined && plane !== 'all')) {
+  const isDemo = values.config === undefined;
+  if (plane === undefined || (isDemo && (plane !== 'all' || values.workers !== undefined))) {
     process.stderr.write(USAGE);
     return 2;
   }
-  return values.config === undefined ? runDemo(log) : runGateway(values.config, plane, log);
+  if (values.config === undefined) return runDemo(openLog());
+  return runFile(values.config, plane, values.workers);
 }
 
 function checkConfig(file: string): number {
@@ -89,7 +93,7 @@ function checkConfig(file: string): number {
 
 async function rerate(args: readonly string[]): Promise<number> {
   const { rerateCommand } = await import('./wiring/run-rerate.ts');
-  const log = createLog({ level: logLevel(), format: logFormat(), clock: systemClock });
+  const log = openLog();
   const print = (text: string) => void process.stdout.write(text);
   const complain = (text: string) => void process.stderr.write(text);
   return await rerateCommand({ args, env, clock: systemClock, log, print, complain });
@@ -101,8 +105,26 @@ async function printDdl(): Promise<number> {
   return 0;
 }
 
-async function runGateway(path: string, plane: Plane, log: Log): Promise<number> {
-  return run({ source: { path }, plane, env, drainMs: drainMs(), clock: systemClock, log }, path);
+async function runFile(path: string, plane: Plane, told: string | undefined): Promise<number> {
+  const worker = cluster.isWorker ? readPlace(env[WORKER_PLACE]) : undefined;
+  const log = openLog(worker === undefined ? undefined : { worker: worker.nth });
+  const source = { path };
+  const loaded = loadConfig(source, { env });
+  const options = { source, loaded, plane, env, drainMs: drainMs(), clock: systemClock, log };
+  if (worker === undefined && loaded.ok) {
+    const count = countWorkers({ config: loaded.config, plane, told });
+    const faults = typeof count === 'number' ? planeFaults(loaded.config, plane) : [count];
+    if (faults.length > 0) {
+      process.stderr.write(renderFaults(faults, path));
+      return 1;
+    }
+    if (typeof count === 'number' && count > 1) {
+      const { runWorkers } = await import('./wiring/workers/run-workers.ts');
+      return runWorkers({ count, drainMs: drainMs(), log });
+    }
+  }
+  const { runGateway } = await import('./wiring/run-gateway.ts');
+  return runGateway({ ...options, ...(worker === undefined ? {} : { worker }) }, path);
 }
 
 async function runDemo(log: Log): Promise<number> {
@@ -115,6 +137,7 @@ async function runDemo(log: Log): Promise<number> {
   const { seedDemoCaps } = await import('./demo/caps.ts');
   const { demoHints } = await import('./demo/hints.ts');
   const { demoPort } = await import('./demo/port.ts');
+  const { runGateway } = await import('./wiring/run-gateway.ts');
   await using demo = await openDemo({
     port: demoPort(env['PORT']),
     dataDir: env['TALLYGATE_DEMO_DATA_DIR'] || DEMO_DATA_DIR,
@@ -129,7 +152,7 @@ async function runDemo(log: Log): Promise<number> {
     log,
   };
   // Awaited here: the demo is disposed when this function returns.
-  return await run(options, 'infra/demo.gateway.yaml', async ({ control }) => {
+  return await runGateway(options, 'infra/demo.gateway.yaml', async ({ control }) => {
     if (control === null) return;
     const { admin, quota } = control;
     const caps = await seedDemoCaps(admin, systemClock);
@@ -138,34 +161,9 @@ async function runDemo(log: Log): Promise<number> {
   });
 }
 
-type Stores = Extract<Awaited<ReturnType<typeof openGateway>>, { ok: true }>['gateway']['stores'];
-
-async function run(
-  options: GatewayOptions,
-  file: string,
-  onUp: (stores: Stores) => Promise<void> = async () => {},
-): Promise<number> {
-  const { log, source } = options;
-  // Without a file there is nothing to read again, and a closed terminal (SIGHUP) is the end.
-  const hasFile = 'path' in source;
-  const stopped = stopSignal(hasFile ? ['SIGTERM', 'SIGINT'] : ['SIGTERM', 'SIGINT', 'SIGHUP']);
-  const opened = await openGateway(options);
-  if (!opened.ok) {
-    process.stderr.write(renderFaults(opened.faults, file));
-    return 1;
-  }
-  await using gateway = opened.gateway;
-  if (hasFile) process.on('SIGHUP', () => gateway.reload());
-  const { listen } = gateway.config;
-  log.info('listening', {
-    plane: options.plane,
-    url: listen.public_url ?? `http://${listen.host}:${gateway.port}`,
-    port: gateway.port,
-    version: VERSION,
-  });
-  await onUp(gateway.stores);
-  log.info('stopping', { signal: await stopped });
-  return 0;
+function openLog(always?: LogFields): Log {
+  const how = { level: logLevel(), format: logFormat(), clock: systemClock };
+  return createLog(always === undefined ? how : { ...how, always });
 }
 
 function logLevel() {

@@ -28,6 +28,8 @@ export interface BackgroundDeps {
   readonly admin: AdminStore;
   readonly grants: GrantStore;
   readonly jobs: JobRunner;
+  /** Whether this process has a data plane too. */
+  readonly servesRequests: boolean;
   /** Those of the configuration in force. */
   readonly destinations: () => readonly TelemetryDestination[];
   readonly alerts: () => NoticeSettings;
@@ -40,8 +42,11 @@ export interface BackgroundDeps {
   readonly log: Log;
 }
 
-const RECORD_BATCH_MAX = 100;
-const RECORD_IN_FLIGHT_MAX = 500;
+/** As many as wait, up to what one commit of Firestore takes: the further behind, the cheaper each. */
+const RECORD_BATCH_MAX = 400;
+/** In a process that answers requests they wait while SQLite works on a batch. */
+const RECORD_BATCH_MAX_SHARED = 100;
+const RECORD_IN_FLIGHT_MAX = 1_000;
 const EXPORT_TIMEOUT_MS = 10_000;
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
@@ -63,7 +68,7 @@ export async function openBackground(deps: BackgroundDeps): Promise<AsyncDisposa
   opened.use(
     deps.bus.subscribe({
       topic: 'usage.v1',
-      batchMax: RECORD_BATCH_MAX,
+      batchMax: deps.servesRequests ? RECORD_BATCH_MAX_SHARED : RECORD_BATCH_MAX,
       inFlightMax: RECORD_IN_FLIGHT_MAX,
       handle: ingest,
     }),

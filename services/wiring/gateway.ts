@@ -13,7 +13,7 @@ import { createControlPlane } from './control-plane.ts';
 import { openDataPlane } from './data-plane.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { healthChecks } from './health-checks.ts';
-import { hasControlPlane } from './plane.ts';
+import { hasControlPlane, hasDataPlane } from './plane.ts';
 import { planeFaults } from './plane-faults.ts';
 import { openReload, type Reload } from './reload.ts';
 import { openSessions, openVerifier } from './sessions.ts';
@@ -42,10 +42,12 @@ export type Opened =
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 const FLUSH_MS = 1_000;
+/** While another worker takes over: for those who ask on a connection that they kept open. */
+const LAST_CALL_MS = 1_000;
 
 /** @throws AppError `unavailable` when a store or the port cannot be opened. */
 export async function openGateway(options: GatewayOptions): Promise<Opened> {
-  const loaded = loadConfig(options.source, options);
+  const loaded = options.loaded ?? loadConfig(options.source, options);
   if (!loaded.ok) return loaded;
   const faults = planeFaults(loaded.config, options.plane);
   if (faults.length > 0) return { ok: false, faults };
@@ -82,7 +84,11 @@ async function open(
       ? null
       : opened.use(openDataPlane({ stores: stores.data, current, plane, config, clock, log }));
   const overload = opened.use(
-    openOverload({ limits: () => overloadLimits(current().config), log }),
+    openOverload({
+      limits: () => overloadLimits(current().config),
+      sharers: options.worker?.of ?? 1,
+      log,
+    }),
   );
   const checks = healthChecks({
     plane,
@@ -127,6 +133,7 @@ async function open(
     tls: listen.tls === undefined ? null : readTls(listen.tls),
   });
   opened.defer(async () => {
+    if (options.worker !== undefined) await server.lastCall(LAST_CALL_MS);
     // Streams that are ended at the last moment still have to be written out.
     const cutMs = options.drainMs + FLUSH_MS;
     await Promise.all([dataPlane?.drain(options.drainMs), server.close(cutMs)]);
@@ -145,10 +152,11 @@ async function open(
 function openControlBackground(
   stores: ControlStores,
   current: () => Snapshot,
-  { clock, log }: GatewayOptions,
+  { clock, log, plane }: GatewayOptions,
 ): Promise<AsyncDisposable> {
   return openBackground({
     ...stores,
+    servesRequests: hasDataPlane(plane),
     destinations: () => telemetryDestinations(current().config),
     alerts: () => noticeSettings(current().config),
     webhooks: () => webhooks(current().config),

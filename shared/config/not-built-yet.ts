@@ -47,17 +47,11 @@ export interface NotBuiltFault extends Fault {
 
 /** A fault for every key of the tree whose feature this release does not have. */
 export function findNotBuiltYet(tree: unknown): NotBuiltFault[] {
-  const faults = NOT_BUILT_YET.flatMap((entry) =>
+  return NOT_BUILT_YET.flatMap((entry) =>
     placesOf(tree, entry.path)
       .filter((path) => entry.values?.includes(String(valueAt(tree, ...path))) ?? true)
       .map((path) => notBuilt(path, entry.sentence)),
   );
-  const workers = Number(valueAt(tree, 'workers') ?? 1);
-  if (workers > 1) {
-    const sentence = `more than one data-plane process ${LATER}; leave the key out`;
-    faults.push(notBuilt(['workers'], sentence));
-  }
-  return faults;
 }
 
 function notBuilt(path: Path, sentence: string): NotBuiltFault {

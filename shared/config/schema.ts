@@ -29,6 +29,9 @@ import {
 import { telemetrySchema } from './schema-telemetry.ts';
 import { modelsSchema, upstreamsSchema } from './schema-upstreams.ts';
 
+/** More than any machine has use for. */
+export const WORKERS_MAX = 128;
+
 export const gatewaySchema = section({
   listen: listenSchema.prefault({}),
   oidc: oidcSchema,
@@ -47,8 +50,8 @@ export const gatewaySchema = section({
   jobs: jobsSchema.prefault({}),
   /** Only where the two planes run apart. */
   control_plane: controlPlaneSchema.prefault({}),
-  /** Data-plane processes. Default and so far only 1. */
-  workers: wholeNumber('processes', 1).default(1),
+  /** Data-plane processes that share a port. Default 1. */
+  workers: wholeNumber('processes', 1, WORKERS_MAX).default(1),
   upstreams: upstreamsSchema,
   /** Where requests may go when an upstream fails. Default: to any other. */
   routing: routingSchema.prefault({}),

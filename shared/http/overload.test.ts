@@ -10,13 +10,14 @@ import { type OverloadLimits, openOverload } from './overload.ts';
 beforeEach(() => mock.timers.enable({ apis: ['setInterval'] }));
 afterEach(() => mock.timers.reset());
 
-function openCase(limits: Partial<OverloadLimits> = {}) {
+function openCase(limits: Partial<OverloadLimits> = {}, sharers = 1) {
   const log = createMemoryLog();
   let nowMs = 1_000;
   let part = 0;
   const overload = openOverload({
     limits: () => ({ delayMs: 500, openRequestsMax: null, ...limits }),
     memoryPart: () => part,
+    sharers,
     now: () => nowMs,
     log,
   });
@@ -112,4 +113,15 @@ test('an answer that is over, however it ended, makes room', () => {
   assert.equal(overload.admit(new EventEmitter() as ServerResponse)?.code, 'overloaded');
   first.emit('close');
   assert.equal(overload.admit(new EventEmitter() as ServerResponse), null);
+});
+
+test('of memory that several processes share, each has its part', () => {
+  const { ask, tick, holdMemory } = openCase({}, 4);
+  assert.equal(ask(), null);
+  holdMemory(0.22);
+  tick();
+  assert.equal(ask(), null);
+  holdMemory(0.23);
+  tick();
+  assert.equal(ask()?.code, 'overloaded');
 });

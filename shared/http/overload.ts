@@ -23,6 +23,8 @@ export interface OverloadOptions {
   readonly limits: () => OverloadLimits;
   /** The part of the memory there is that this process holds; default: what the system says. */
   readonly memoryPart?: () => number;
+  /** How many processes like this one share that memory; default 1. */
+  readonly sharers?: number;
   /** Milliseconds that never jump; default: the process's own. */
   readonly now?: () => number;
   readonly log: Log;
@@ -44,7 +46,8 @@ const TOLD_EVERY_MS = 10_000;
 const RETRY_AFTER = { min: 1, max: 4 };
 
 export function openOverload(options: OverloadOptions): Overload {
-  const { limits, memoryPart = memoryPartHeld, now = () => performance.now(), log } = options;
+  const { limits, memoryPart = memoryPartHeld, sharers = 1 } = options;
+  const { now = () => performance.now(), log } = options;
   let open = 0;
   let lateTicks = 0;
   let isLate = false;
@@ -70,7 +73,7 @@ export function openOverload(options: OverloadOptions): Overload {
     lateTicks = lateMs > delayMs ? lateTicks + 1 : 0;
     // Refusing is quick, so it shows at once: to stay calm it has to be clearly better.
     isLate = isLate ? lateMs > delayMs / 2 : lateTicks >= LATE_TICKS;
-    isFull = memoryPart() > MEMORY_PART_MAX;
+    isFull = memoryPart() * sharers > MEMORY_PART_MAX;
     tell(nowMs);
   }, TICK_MS).unref();
 

@@ -4,6 +4,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '#shared/errors/app-error.ts';
 import { hangUp } from './hang-up.ts';
 import { type BodyPace, type Turn, watchBodies } from './slow-bodies.ts';
@@ -23,6 +24,11 @@ export interface HttpServerOptions {
 
 export interface HttpServer {
   readonly port: number;
+  /**
+   * Every answer from now on ends its connection. Resolves when none is open, or after `waitMs`:
+   * what is closed idle then was not used meanwhile.
+   */
+  lastCall(waitMs: number): Promise<void>;
   /** Stops accepting, lets open requests finish for at most `drainMs`, then cuts them. */
   close(drainMs: number): Promise<void>;
 }
@@ -30,6 +36,7 @@ export interface HttpServer {
 /** Longer than the idle time of load balancers, which would otherwise meet a closed connection. */
 const KEEP_ALIVE_MS = 620_000;
 const HEADERS_MS = 30_000;
+const LAST_CALL_POLL_MS = 50;
 const BODY_PACE: BodyPace = { windowMs: 30_000, bytesMin: 30 * 1024 };
 /** No client of ours comes near it, and `limits.max_request_header_bytes` may ask for less. */
 const HEADER_BYTES_MAX = 262_144;
@@ -58,6 +65,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     hangUp(socket, 408, res.headersSent),
   );
   let draining = false;
+  let closing = false;
   const take: RequestListener = (req, res) => {
     const { socket } = req;
     const turn: Turn = { req, res };
@@ -66,7 +74,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     res.once('close', () => {
       bodies.answered(socket, turn);
       // A connection that kept alive through its last answer would hold up the shutdown.
-      if (draining) setImmediate(() => server.closeIdleConnections());
+      if (closing) setImmediate(() => server.closeIdleConnections());
     });
     options.listener()(req, res);
   };
@@ -84,8 +92,16 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    async lastCall(waitMs) {
+      draining = true;
+      const endAtMs = performance.now() + waitMs;
+      while (performance.now() < endAtMs && (await connectionsOf(server)) > 0) {
+        await pause(LAST_CALL_POLL_MS);
+      }
+    },
     async close(drainMs) {
       draining = true;
+      closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), drainMs);
@@ -100,6 +116,12 @@ const UNPARSABLE: Readonly<Record<string, 408 | 431>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.getConnections((_error, count = 0) => resolve(count));
+  });
+}
 
 function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ const AT = '2026-11-24T12:00:00.000Z';
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl';
 
 function written(
-  options: Pick<LogOptions, 'level' | 'format'>,
+  options: Pick<LogOptions, 'level' | 'format' | 'always'>,
   write: (log: Log) => void,
 ): string[] {
   const parts: string[] = [];
@@ -179,4 +179,16 @@ describe('errors', () => {
     const [line] = json((log) => log.error('failed', { err: circle }));
     assert.equal(line.err.cause.length, 500);
   });
+});
+
+test('a field of every line is on audit lines too', () => {
+  for (const format of ['text', 'json'] as const) {
+    const lines = written({ level: 'info', format, always: { worker: 2 } }, (log) => {
+      log.info('i', { count: 3 });
+      log.warn('w');
+      log.audit('auth.denied', { sub: 'u1' });
+    });
+    assert.equal(lines.length, 3);
+    for (const line of lines) assert.match(line, /"worker":2|worker=2/);
+  }
 });

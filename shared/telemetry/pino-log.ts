@@ -15,6 +15,8 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'text' | 'json';
   readonly clock: Clock;
+  /** Fields of every line: which of several processes says it. */
+  readonly always?: LogFields;
   /** Default: stderr, written asynchronously and flushed at exit. */
   readonly destination?: { write(line: string): unknown };
 }
@@ -28,13 +30,14 @@ const SEVERITIES = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERRO
 const TAKEN = new Set(['severity', 'time', 'message', 'ts', 'evt', '__proto__']);
 
 export function createLog(options: LogOptions): Log {
-  const { level, clock } = options;
+  const { level, clock, always } = options;
+  const whole = (fields: LogFields) => (always === undefined ? fields : { ...always, ...fields });
   const to = options.destination ?? pino.destination({ fd: 2, sync: false });
   const line = options.format === 'json' ? jsonLines(options, to) : textLines(options, to);
   const least = LOG_LEVELS.indexOf(level);
   const at = (own: LogLevel) => {
     if (LOG_LEVELS.indexOf(own) < least) return () => undefined;
-    return (message: string, fields: LogFields = {}) => line(own, message, fields);
+    return (message: string, fields: LogFields = {}) => line(own, message, whole(fields));
   };
   return {
     debug: at('debug'),
@@ -42,7 +45,7 @@ export function createLog(options: LogOptions): Log {
     warn: at('warn'),
     error: at('error'),
     audit(evt, fields) {
-      const printed = printFields(fields, (error) => printError(error, false).message);
+      const printed = printFields(whole(fields), (error) => printError(error, false).message);
       to.write(`${JSON.stringify({ ts: isoTime(clock.now()), evt, ...printed })}\n`);
     },
   };

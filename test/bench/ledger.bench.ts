@@ -1,5 +1,6 @@
-// How many usage events per second a ledger records, in batches as the control plane makes them, by
-// one writer and by several. `npm run bench:ledger`, or node test/bench/ledger.bench.ts [events].
+// How many usage events per second a ledger records: in batches as the control plane makes them beside a
+// data plane, and alone with a backlog; by one writer and by several. `npm run bench:ledger`, or node
+// test/bench/ledger.bench.ts [events].
 
 import { randomUUIDv7 } from 'node:crypto';
 import { systemClock } from '#shared/domain/clock.ts';
@@ -9,27 +10,30 @@ import { usageEvent } from '../support/usage-event.ts';
 import { FIRESTORE, type LedgerCandidate, POSTGRES, SQLITE } from './ledger-candidates.ts';
 
 const CANDIDATES = [SQLITE, POSTGRES, FIRESTORE];
-const BATCH = 100;
 const PEOPLE = 200;
-const WRITERS = [1, 4];
+const CASES = [
+  { writers: 1, batch: 100 },
+  { writers: 1, batch: 400 },
+  { writers: 4, batch: 100 },
+];
 const WARM_UP = 2000;
 const DAY_MS = 86_400_000;
 const MODELS = ['claude-sonnet-4-5', 'claude-haiku-4-5', 'claude-opus-4-5'];
 
 async function measure(candidate: LedgerCandidate, count: number): Promise<void> {
   const { name, target, found } = candidate;
-  if (!found.available) return print([name, '-', '-', '-', '-', found.reason]);
-  for (const writers of WRITERS) {
+  if (!found.available) return print([name, '-', '-', '-', '-', '-', found.reason]);
+  for (const { writers, batch } of CASES) {
     await using opened = new AsyncDisposableStack();
     const { ledger } = await candidate.open(opened);
-    await recordAll(ledger, events(WARM_UP), writers);
-    const batches = events(count);
+    await recordAll(ledger, events(WARM_UP, batch), writers);
+    const batches = events(count, batch);
     const startedMs = performance.now();
     const tookMs = (await recordAll(ledger, batches, writers)).sort((a, b) => a - b);
     const perSecond = Math.round((count / (performance.now() - startedMs)) * 1000);
     const at = (share: number) => (tookMs[Math.floor(tookMs.length * share)] ?? 0).toFixed(1);
     const verdict = target === null ? '-' : `${perSecond >= target ? 'above' : 'BELOW'} ${target}`;
-    print([name, `${writers}`, `${perSecond}`, at(0.5), at(0.99), verdict]);
+    print([name, `${writers}`, `${batch}`, `${perSecond}`, at(0.5), at(0.99), verdict]);
   }
 }
 
@@ -54,7 +58,7 @@ async function recordAll(
 }
 
 /** Of today, over 200 people in 20 groups, three models, sizes and costs that differ. */
-function events(count: number): UsageEvent[][] {
+function events(count: number, batch: number): UsageEvent[][] {
   const midnightMs = Math.floor(systemClock.now() / DAY_MS) * DAY_MS;
   const all = Array.from({ length: count }, (_, nth) => {
     // A large prime apart: neighbours in a batch are different people.
@@ -74,16 +78,24 @@ function events(count: number): UsageEvent[][] {
       requestId: `req_${nth}`,
     });
   });
-  return Array.from({ length: Math.ceil(count / BATCH) }, (_, nth) =>
-    all.slice(nth * BATCH, (nth + 1) * BATCH),
+  return Array.from({ length: Math.ceil(count / batch) }, (_, nth) =>
+    all.slice(nth * batch, (nth + 1) * batch),
   );
 }
 
 function print(cells: readonly string[]): void {
-  const widths = [22, 8, 10, 14, 14, 0];
+  const widths = [22, 8, 8, 10, 14, 14, 0];
   process.stdout.write(`${cells.map((cell, nth) => cell.padEnd(widths[nth] ?? 0)).join('')}\n`);
 }
 
 const count = Number(process.argv[2] ?? 20_000);
-print(['ledger', 'writers', 'events/s', 'p50 ms/batch', 'p99 ms/batch', 'target events/s']);
+print([
+  'ledger',
+  'writers',
+  'batch',
+  'events/s',
+  'p50 ms/batch',
+  'p99 ms/batch',
+  'target events/s',
+]);
 for (const candidate of CANDIDATES) await measure(candidate, count);

@@ -20,7 +20,7 @@ test('the example boots without a warning', () => {
 });
 
 /** Options that are no choice of this release, and another name of one that is shown. */
-const NOT_SHOWN = ['workers', 'managed.settings', 'managed.policies.settings'];
+const NOT_SHOWN = ['managed.settings', 'managed.policies.settings'];
 /** What is in them is Claude Code's, and changes with it. */
 const SETTINGS = ['managed.policies.cli', 'managed.policies.code'];
 
@@ -63,6 +63,7 @@ test('the commented defaults are the defaults', () => {
   shown('host', listen.host);
   shown('port', listen.port);
   shown('data_dir', result.config.data_dir);
+  shown('workers', result.config.workers);
   shown('ttl_hours', result.config.session.ttl_hours);
   shown('groups_claim', oidc.groups_claim);
   shown('use_pkce', oidc.use_pkce);

@@ -49,6 +49,31 @@ describe('closing', () => {
     await Promise.all([server.close(LONG_MS), once(socket, 'close')]);
   });
 
+  test('a last call: one more answer on a kept connection, and it ends with it', async () => {
+    const listener: RequestListener = (_req, res) => void res.end('ok');
+    const address = { host: '127.0.0.1', port: 0, tls: null };
+    const server = await openHttpServer({ listener: () => listener, ...address });
+    const socket = connect(server.port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    socket.write(GET);
+    await once(socket, 'data');
+    assert.match(received, /connection: keep-alive/i);
+    const called = server.lastCall(LONG_MS);
+    received = '';
+    socket.write(GET);
+    await Promise.all([once(socket, 'close'), called]);
+    assert.match(received, /200 OK.*connection: close/is);
+    // Whoever comes now is still served; nobody waits for who says nothing.
+    assert.equal((await fetch(`http://127.0.0.1:${server.port}`)).status, 200);
+    const silent = connect(server.port, '127.0.0.1');
+    await once(silent, 'connect');
+    await server.lastCall(60);
+    await Promise.all([server.close(LONG_MS), once(silent.resume(), 'close')]);
+  });
+
   test('cuts what is still open after the drain time', async () => {
     const slow = slowListener();
     const server = await startHttp(slow.listener);
