@@ -60,8 +60,11 @@ async function storm(seed: number): Promise<void> {
   const isHealed = async () => (await missing(traffic)).length === 0;
   const chaos = startChaos({ world, random, isHealed, mayLose });
   await pause(STORM_MS);
-  await chaos.stop();
-  await traffic.stop();
+  try {
+    await chaos.stop();
+  } finally {
+    await traffic.stop();
+  }
   try {
     await quiet(traffic, subs);
     const events = await books.events(subs);
