@@ -204,7 +204,7 @@ const BODIES: Readonly<Record<string, { status: number; upstream: string | null 
 
 describe('the body', () => {
   for (const row of rows) {
-    // Of one body only the length was captured; bytes that are no UTF-8 have a test of their own.
+    // Of one body only the length was captured: answers.test.ts has it.
     if (row.kind !== 'body' || /^<\d+ bytes>$/.test(row.body)) continue;
     test(row.name, async () => {
       await using world = await openWorld();
