@@ -33,6 +33,16 @@ export interface Circuits {
   force(passedOver: readonly Candidate[], operation: Operation): ForcedPassage | null;
   /** A sentence on each that is open; empty when all is well. */
   open(upstreams: readonly Upstream[]): string[];
+  /** Every one that has seen a request, open or not. */
+  states(upstreams: readonly Upstream[]): CircuitState[];
+}
+
+export interface CircuitState {
+  readonly upstream: string;
+  /** The id that the upstream knows the model by; null: what it thinks of the credentials. */
+  readonly model: string | null;
+  readonly operation: Operation;
+  readonly isOpen: boolean;
 }
 
 export interface ForcedPassage {
@@ -142,7 +152,11 @@ export function openCircuits({ now, log }: CircuitsDeps): Circuits {
       const { candidate, own, credentials } = soonest;
       return { candidate, passage: passage(own, credentials) };
     },
-    open: (upstreams) => upstreams.flatMap((upstream) => sentences(all.get(upstream))),
+    open: (upstreams) => upstreams.flatMap((upstream) => sentences(gatesIn(all.get(upstream)))),
+    states: (upstreams) =>
+      upstreams
+        .flatMap((upstream) => gatesIn(all.get(upstream)))
+        .map(({ circuit, ...gate }) => ({ ...gate, isOpen: circuit.trouble() !== null })),
   };
 }
 
@@ -150,10 +164,13 @@ function createGate({ ref }: Upstream, operation: Operation, model: string | nul
   return { upstream: ref.name, operation, model, circuit: new Circuit() };
 }
 
-function sentences(gates: Gates | undefined): string[] {
+function gatesIn(gates: Gates | undefined): Gate[] {
   if (gates === undefined) return [];
-  const { credentials, messages, count_tokens } = gates;
-  return [credentials, ...messages.values(), ...count_tokens.values()].flatMap((gate) => {
+  return [gates.credentials, ...gates.messages.values(), ...gates.count_tokens.values()];
+}
+
+function sentences(gates: readonly Gate[]): string[] {
+  return gates.flatMap((gate) => {
     const trouble = gate.circuit.trouble();
     if (trouble === null) return [];
     const { upstream, model, operation } = gate;

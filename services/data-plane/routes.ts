@@ -9,6 +9,7 @@ import { openKeepAlives } from './keep-alive.ts';
 import { openLiveRequests } from './live-requests.ts';
 import { createMessages } from './messages.ts';
 import type { MessagesDeps } from './messages-deps.ts';
+import type { Vitals } from './own-metrics.ts';
 
 export interface MessagesRoutes extends AsyncDisposable {
   readonly routes: readonly Route[];
@@ -19,6 +20,8 @@ export interface MessagesRoutes extends AsyncDisposable {
   drain(waitMs: number): Promise<void>;
   /** A sentence on each upstream that is passed over for now. */
   passedOver(): string[];
+  /** For the gateway's own metrics. */
+  readonly vitals: Vitals;
 }
 
 export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
@@ -48,6 +51,10 @@ export function createMessagesRoutes(deps: MessagesDeps): MessagesRoutes {
       },
     ],
     passedOver: () => circuits.open(deps.upstreams()),
+    vitals: {
+      circuits: () => circuits.states(deps.upstreams()),
+      openRequests: () => live.size,
+    },
     async drain(waitMs) {
       await live.drain(waitMs);
       await emitter.flush();

@@ -14,25 +14,29 @@ export interface TelemetryEnvelope {
   readonly contentType: string;
   /** As the client sent it; empty when it named none. */
   readonly contentEncoding: string;
-  readonly identity: TelemetryIdentity;
+  /** Null: the gateway speaks of itself, and nobody's identity belongs to it. */
+  readonly identity: TelemetryIdentity | null;
   /** URL of the only destination that still wants it. Null: all that take the signal. */
   readonly destination: string | null;
 }
 
 const PIECE_BYTES_MAX = 1000;
+/** `source` of what no session sent. */
+const GATEWAY = 'gateway';
 const SIGNALS: readonly Signal[] = ['metrics', 'logs', 'traces'];
 
 export function renderTelemetryAttributes(envelope: TelemetryEnvelope): Record<string, string> {
   const { identity } = envelope;
-  const groups = encodeURIComponent(JSON.stringify(identity.groups));
   const attributes: Record<string, string> = {
     signal: envelope.signal,
     'content-type': envelope.contentType,
     'content-encoding': envelope.contentEncoding,
-    sub: identity.sub,
   };
-  if (identity.email !== null) attributes['email'] = identity.email;
   if (envelope.destination !== null) attributes['destination'] = envelope.destination;
+  if (identity === null) return { ...attributes, source: GATEWAY };
+  attributes['sub'] = identity.sub;
+  if (identity.email !== null) attributes['email'] = identity.email;
+  const groups = encodeURIComponent(JSON.stringify(identity.groups));
   for (let piece = 0; piece * PIECE_BYTES_MAX < groups.length; piece += 1) {
     const start = piece * PIECE_BYTES_MAX;
     attributes[`groups.${piece}`] = groups.slice(start, start + PIECE_BYTES_MAX);
@@ -45,16 +49,24 @@ export function parseTelemetryAttributes(
   attributes: Readonly<Record<string, string>>,
 ): TelemetryEnvelope | null {
   const signal = SIGNALS.find((name) => name === attributes['signal']);
-  const sub = attributes['sub'];
-  const groups = parseGroups(attributes);
-  if (signal === undefined || sub === undefined || groups === null) return null;
+  const identity = attributes['source'] === GATEWAY ? null : parseIdentity(attributes);
+  if (signal === undefined || identity === undefined) return null;
   return {
     signal,
     contentType: attributes['content-type'] ?? '',
     contentEncoding: attributes['content-encoding'] ?? '',
-    identity: { sub, email: attributes['email'] ?? null, groups },
+    identity,
     destination: attributes['destination'] ?? null,
   };
+}
+
+function parseIdentity(
+  attributes: Readonly<Record<string, string>>,
+): TelemetryIdentity | undefined {
+  const sub = attributes['sub'];
+  const groups = parseGroups(attributes);
+  if (sub === undefined || groups === null) return undefined;
+  return { sub, email: attributes['email'] ?? null, groups };
 }
 
 function parseGroups(attributes: Readonly<Record<string, string>>): string[] | null {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { openOwnMetrics } from '../../services/data-plane/own-metrics.ts';
 import { openCollector } from '../support/collector.ts';
 import { attributesAt, encodeWire, keyValue, texts } from '../support/otlp-wire.ts';
 import { openPolicyServer } from '../support/policy-server.ts';
@@ -204,4 +205,35 @@ describe('the intake refuses', () => {
     await using server = await openPolicyServer({ destinations, bodyBytesMax: 10 });
     assert.equal((await server.request(DEVELOPER, '/v1/metrics', post)).status, 413);
   });
+});
+
+test('the gateway’s own metrics reach those who take metrics, as they were, in nobody’s name', async () => {
+  await using takes = await openCollector();
+  await using takesNot = await openCollector();
+  await using gateway = await openRelayedGateway([
+    destination(takes),
+    destination(takesNot, { metrics: false }),
+  ]);
+  const own = openOwnMetrics({
+    vitals: { circuits: () => [], openRequests: () => 3 },
+    bus: gateway.bus,
+    destinations: () => [{ metrics: true, logs: false, traces: false }],
+    resource: { version: '0.1.0', instanceId: 'i1' },
+    everyMs: 3_600_000,
+    newId: () => 'own-1',
+    clock: gateway.clock,
+    log: gateway.log,
+  });
+  using _own = own;
+  await own.send();
+  await takes.exports.has(1);
+  const [received] = takes.exports.items;
+  assert.deepEqual(
+    [received?.path, received?.headers['content-type']],
+    ['/v1/metrics', 'application/json'],
+  );
+  const { resourceMetrics } = JSON.parse(received?.decoded.toString() ?? '');
+  assert.equal(resourceMetrics[0].scopeMetrics[0].metrics[0].gauge.dataPoints[0].asInt, '3');
+  assert.doesNotMatch(received?.decoded.toString() ?? '', /user\.|identity\./);
+  assert.equal(takesNot.exports.items.length, 0);
 });

@@ -27,8 +27,12 @@ export function createDeliverer(deps: DelivererDeps) {
     envelope: TelemetryEnvelope,
     data: Uint8Array,
   ): Promise<Fate> => {
+    const { identity } = envelope;
     const payload = { ...envelope, data };
-    const rewrite = await overwriteIdentity(payload, envelope.identity, deps.decodedBytesMax);
+    const rewrite =
+      identity === null
+        ? { outcome: 'rewritten' as const, data }
+        : await overwriteIdentity(payload, identity, deps.decodedBytesMax);
     if (rewrite.outcome === 'malformed') return { fate: 'dead', reason: rewrite.reason };
     const { url } = destination;
     return sendOver({ key: url, host: new URL(url).host }, () =>
