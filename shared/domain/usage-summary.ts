@@ -18,6 +18,7 @@ export interface UsageFigures {
   readonly cacheWriteTokens: number;
   /** Corrections included. */
   readonly costMicroUsd: MicroUsd;
+  /** What corrections added to `costMicroUsd`; negative where they took from it. */
   readonly correctionMicroUsd: MicroUsd;
 }
 

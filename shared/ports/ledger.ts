@@ -2,6 +2,7 @@ import type { AccountId } from '../domain/account.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { Buckets, Period } from '../domain/period.ts';
 import type { UsageEvent } from '../domain/usage-event.ts';
+import type { UsageFigures } from '../domain/usage-summary.ts';
 
 export interface RecordResult {
   /** Ids counted by this call. */
@@ -24,7 +25,7 @@ export interface Page<T> {
 }
 
 /** One person's use of one model on one day, for one billing group and one set of groups. */
-export interface DailyRollup {
+export interface DailyRollup extends UsageFigures {
   readonly day: string;
   readonly sub: string;
   /** The person's groups as the session said, ascending. */
@@ -32,16 +33,6 @@ export interface DailyRollup {
   readonly billingGroup: string | null;
   readonly servedModel: string;
   readonly upstream: string;
-  readonly events: number;
-  readonly estimatedEvents: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheReadTokens: number;
-  readonly cacheWriteTokens: number;
-  /** Corrections included. */
-  readonly costMicroUsd: MicroUsd;
-  /** What corrections added to `costMicroUsd`; negative where they took from it. */
-  readonly correctionMicroUsd: MicroUsd;
 }
 
 /**
