@@ -88,12 +88,12 @@ export async function openEmbedded(world: World, tree: Tree): Promise<Candidate>
 /** Its control plane has a process of its own, which is not measured. */
 export async function openOnServers(
   world: World,
-  { name, root }: Tree,
+  { name, root, env = {} }: Tree,
   servers: Servers,
 ): Promise<Candidate> {
   const [port, controlPort] = [await freePort(), await freePort()];
   const home = join(world.folder, `${name}-servers`);
-  const shared = { root, home, publicPort: port, servers };
+  const shared = { root, home, publicPort: port, servers, env };
   await startPlane(world, { ...shared, plane: 'control', port: controlPort });
   const data = await startPlane(world, { ...shared, plane: 'data', port });
   await publishCaps(controlPort);
