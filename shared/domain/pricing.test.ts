@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { modelKey } from './model-key.ts';
+import { PRICE_ROWS, UNKNOWN_ROW } from './price-book.ts';
 import { createPriceBook, type PriceOverride, type PriceQuery } from './pricing.ts';
 import { NO_USAGE, type Usage } from './usage.ts';
 
@@ -28,6 +30,28 @@ describe('the list', () => {
     assert.equal(cost({ cacheReadTokens: 50 }), 1);
     // 0.1 + 0.4 micro-USD: rounding each kind would have lost both.
     assert.equal(cost({ inputTokens: 1, cacheReadTokens: 40 }), 1);
+  });
+
+  test('plain integers and BigInts agree, on both sides of 2^53', () => {
+    const count = fc.oneof(fc.nat(5_000), fc.nat(20_000_000), fc.nat(1_000_000_000));
+    const usages = fc.record({
+      ...{ inputTokens: count, outputTokens: count, cacheReadTokens: count },
+      ...{ cacheWrite5mTokens: count, cacheWrite1hTokens: count, webSearchRequests: count },
+    });
+    const { rates } = PRICE_ROWS.find(({ id }) => id === 'claude-opus-4-1') ?? UNKNOWN_ROW;
+    fc.assert(
+      fc.property(usages, (usage) => {
+        const { costMicroUsd } = list.price(query('claude-opus-4-1', usage));
+        const millionths =
+          BigInt(usage.inputTokens) * BigInt(rates.input) +
+          BigInt(usage.outputTokens) * BigInt(rates.output) +
+          BigInt(usage.cacheReadTokens) * BigInt(rates.cacheRead) +
+          BigInt(usage.cacheWrite5mTokens) * BigInt(rates.cacheWrite5m) +
+          BigInt(usage.cacheWrite1hTokens) * BigInt(rates.cacheWrite1h) +
+          BigInt(usage.webSearchRequests) * BigInt(rates.webSearch) * 1_000_000n;
+        assert.equal(BigInt(costMicroUsd), (millionths + 500_000n) / 1_000_000n);
+      }),
+    );
   });
 
   test('the largest counts stay exact and what no integer holds is clamped', () => {

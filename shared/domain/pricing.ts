@@ -1,4 +1,5 @@
-// What an answer cost. Exact: every amount is a BigInt until the one rounding per event, half up.
+// What an answer cost. Exact: integers until the one rounding per event, half up; BigInts where a product
+// may pass 2^53.
 // The price follows the id that was sent upstream, never the one that the answer names.
 
 import type { EndpointClass } from './endpoint-class.ts';
@@ -42,6 +43,7 @@ export interface PriceBook {
   price(query: PriceQuery): Priced;
 }
 
+const PER_MILLION = 1_000_000;
 const MILLION = 1_000_000n;
 /** Tokens × micro-USD per million, times millionths of the multiplier. */
 const UNIT = MILLION * MILLION;
@@ -86,6 +88,26 @@ function listedKey(query: PriceQuery): string | null {
 }
 
 function cost(usage: Usage, rates: Rates, multiplier: bigint): MicroUsd {
+  return (
+    (multiplier === MILLION ? listCost(usage, rates) : null) ?? exactCost(usage, rates, multiplier)
+  );
+}
+
+/** In plain integers; null where one is beyond them, and then so is their sum. */
+function listCost(usage: Usage, rates: Rates): MicroUsd | null {
+  const tokens =
+    usage.inputTokens * rates.input +
+    usage.outputTokens * rates.output +
+    usage.cacheReadTokens * rates.cacheRead +
+    usage.cacheWrite5mTokens * rates.cacheWrite5m +
+    usage.cacheWrite1hTokens * rates.cacheWrite1h +
+    usage.webSearchRequests * rates.webSearch * PER_MILLION +
+    PER_MILLION / 2;
+  if (!Number.isSafeInteger(tokens)) return null;
+  return microUsd((tokens - (tokens % PER_MILLION)) / PER_MILLION);
+}
+
+function exactCost(usage: Usage, rates: Rates, multiplier: bigint): MicroUsd {
   const tokens =
     BigInt(usage.inputTokens) * BigInt(rates.input) +
     BigInt(usage.outputTokens) * BigInt(rates.output) +

@@ -56,6 +56,21 @@ export function openRedisClient(options: RedisClientOptions): RedisClient {
   });
   const { redis } = connection;
 
+  let gathered: (() => void)[] = [];
+
+  /** What is asked in one turn of the event loop is one write: each is a system call, and wakes Redis. */
+  function gather(ask: () => void): void {
+    if (gathered.push(ask) > 1) return;
+    setImmediate(() => {
+      const batch = gathered;
+      gathered = [];
+      const { stream } = redis;
+      stream?.cork();
+      for (const each of batch) each();
+      stream?.uncork();
+    });
+  }
+
   function failed(caught: unknown, turn: 'call' | 'probe', patienceMs: number): AppError {
     if (caught === LATE) {
       breaker = timedOut(breaker, turn, clock.now());
@@ -76,37 +91,56 @@ export function openRedisClient(options: RedisClientOptions): RedisClient {
   }
 
   return {
-    async ask(send, patienceMs = timeoutMs) {
+    ask(send, patienceMs = timeoutMs) {
       const { turn, breaker: asked } = takeTurn(breaker, clock.now());
       breaker = asked;
       if (turn === 'skip') {
-        throw unavailable(`Redis at ${where} is not asked: ${lost?.reason ?? 'it was silent'}`);
+        const reason = lost?.reason ?? 'it was silent';
+        return Promise.reject(unavailable(`Redis at ${where} is not asked: ${reason}`));
       }
-      const attempt = connection.attempt();
-      const work = attempt === null ? send(redis) : attempt.then(() => send(redis));
-      try {
-        const answer = await within(work, patienceMs);
-        if (lost === null) breaker = answered(breaker);
-        else find();
-        return answer;
-      } catch (caught) {
-        throw failed(caught, turn, patienceMs);
-      }
+      return new Promise((resolve, reject) => {
+        gather(() => {
+          const attempt = connection.attempt();
+          const work = attempt === null ? send(redis) : attempt.then(() => send(redis));
+          within(work, patienceMs, {
+            onAnswer(answer) {
+              if (lost === null) breaker = answered(breaker);
+              else find();
+              resolve(answer);
+            },
+            onFailure: (caught) => reject(failed(caught, turn, patienceMs)),
+          });
+        });
+      });
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 
 /**
- * Rejects with LATE. Not the client's own commandTimeout: after a stall of the event loop timers
+ * Fails with LATE. Not the client's own commandTimeout: after a stall of the event loop timers
  * come before sockets, and an answer that has long arrived would be thrown away. So the socket is
  * read once more before anybody is told.
  */
-function within<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => setImmediate(() => reject(LATE)), deadlineMs);
-  work.then(resolve, reject).finally(() => clearTimeout(timer));
-  return promise;
+function within<T>(
+  work: Promise<T>,
+  deadlineMs: number,
+  outcome: { onAnswer(answer: T): void; onFailure(caught: unknown): void },
+): void {
+  let isOver = false;
+  const end = (): boolean => {
+    const wasOver = isOver;
+    isOver = true;
+    clearTimeout(timer);
+    return !wasOver;
+  };
+  const onFailure = (caught: unknown): void => {
+    if (end()) outcome.onFailure(caught);
+  };
+  const timer = setTimeout(() => setImmediate(onFailure, LATE), deadlineMs);
+  work.then((answer) => {
+    if (end()) outcome.onAnswer(answer);
+  }, onFailure);
 }
 
 /** ioredis hangs the command on the error, arguments and all: a password in a handshake's. */
