@@ -2,15 +2,15 @@
 // client reads; of a cloud's stream all but the error events. When the upstream breaks off, a stream is
 // ended with an error event that the client understands; a body that is no stream can only be cut.
 //
-// Cost: one metered line scan for each chunk, one write for all that come in one turn of the event loop
-// (a copy where they are several); no promise.
+// Cost: one line scan and one write for all chunks that come in one turn of the event loop (a copy where
+// they are several); no promise.
 
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { AnswerControl, Sink } from './attempt.ts';
 import type { Ending } from './bill.ts';
-import { gatherWrites } from './gathered-writes.ts';
+import { gatherChunks } from './gathered-chunks.ts';
 import { type KeepAlives, PING } from './keep-alive.ts';
 import { createJsonMeter, createSseMeter, type Meter, type Metered } from './meter.ts';
 import { clientHeaders } from './relay-headers.ts';
@@ -65,7 +65,7 @@ export function openRelay(options: RelayOptions): Relay {
   let ending: Ending | null = null;
   let notSent = false;
   let tail: Tail = 'frame';
-  const writes = gatherWrites(res);
+  const arrived = gatherChunks(pass);
   const rewriter =
     cloud && new ErrorRewriter((data) => errorEvent(cloud(data, requestId), requestId));
   const keepAlive = cloud && options.keepAlives.start(ping);
@@ -80,11 +80,21 @@ export function openRelay(options: RelayOptions): Relay {
     if (flush) res.flushHeaders();
   }
 
-  function send(chunk: Buffer): boolean {
+  function pass(chunk: Buffer): void {
+    if (rewriter === null) send(chunk);
+    else rewriter.push(chunk, send);
+    metering((running) => running.push(chunk));
+    if (!isStarted && (meter?.hasStarted() ?? true) && isStream) {
+      isStarted = true;
+      options.onStarted();
+    }
+  }
+
+  function send(chunk: Buffer): void {
     sendHead(false);
     if (isStream) tail = tailAfter(chunk, tail);
     keepAlive?.sent();
-    return writes.write(chunk);
+    if (!res.destroyed) res.write(chunk);
   }
 
   /** Never within an event, and not to a client that has yet to read what is there. */
@@ -114,7 +124,6 @@ export function openRelay(options: RelayOptions): Relay {
 
   function breakOff(type: string, message: string): void {
     if (res.destroyed) return;
-    writes.flush();
     if (!res.headersSent) notSent = true;
     else if (!isStream) res.destroy();
     else if (meter?.read().errorType != null) res.end();
@@ -125,41 +134,33 @@ export function openRelay(options: RelayOptions): Relay {
     isStream,
     onData(chunk) {
       bytes += chunk.length;
-      let isReady = true;
-      if (rewriter === null) isReady = send(chunk);
-      else {
-        rewriter.push(chunk, (part) => {
-          isReady = send(part);
-        });
-      }
-      metering((running) => running.push(chunk));
-      if (!isStarted && (meter?.hasStarted() ?? true) && isStream) {
-        isStarted = true;
-        options.onStarted();
-      }
-      return isReady;
+      arrived.add(chunk);
+      return !res.writableNeedDrain;
     },
     onEnd() {
+      arrived.flush();
       metering((running) => running.end());
       rewriter?.end(send);
       sendHead(false);
       finish('answered');
-      writes.flush();
       res.end();
     },
     onDied(cause) {
       if (ending !== null) return;
+      arrived.flush();
       log.warn('an upstream broke off its answer', { request_id: requestId, err: cause });
       breakOff('api_error', 'the upstream broke off its answer; send the request again');
       finish('upstream_died');
     },
     clientGone() {
       if (ending !== null) return;
+      arrived.flush();
       finish('client_gone');
       control.abort();
     },
     cut() {
       if (ending !== null) return;
+      arrived.flush();
       breakOff('overloaded_error', 'the gateway is restarting; send the request again');
       finish('client_gone');
       control.abort();

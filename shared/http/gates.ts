@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '#shared/errors/app-error.ts';
 import { type AddressList, clientIp } from './client-ip.ts';
+import { pathOf } from './path.ts';
 
 export interface Gates {
   readonly trustedProxies: AddressList;
@@ -27,7 +28,7 @@ export function passGates(gates: Gates, req: IncomingMessage): Passage {
   const found = clientIp(peer, headerText(req, 'x-forwarded-for'), gates.trustedProxies);
   if (!found.ok) return { outcome: 'refused', clientIp: peer ?? '', reason: 'xff_unparseable' };
   const { ip } = found;
-  const path = (req.url ?? '').split('?', 1)[0] ?? '';
+  const path = pathOf(req);
   const isProbe = path === '/healthz' || path === '/readyz';
   if (gates.deny.has(ip)) return { outcome: 'refused', clientIp: ip, reason: 'ip_denylist' };
   if (path === '/healthz') return { outcome: 'passed', clientIp: ip };
