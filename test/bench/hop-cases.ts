@@ -51,11 +51,13 @@ export function roundMs({ events, gapMs }: HopCase, usualMs: number): number {
   return Math.max(usualMs, events * gapMs * 2.5);
 }
 
+const HELP =
+  'Performs exact string replacements in files. Read the file first, or the edit fails; it fails too ' +
+  'where the text to replace is not unique in the file.\n\n- Keep the indentation as it stands behind ' +
+  'the number of the line.\n- Give "old_string" enough of what surrounds it.\n';
 const TOOL = {
   name: 'Edit',
-  description:
-    'Performs exact string replacements in files.\n\nUsage:\n- Read the file first, or the edit ' +
-    'fails.\n- The edit fails where "old_string" is not unique.\n\n```ts\nedit({ "all": true })\n```',
+  description: HELP.repeat(10),
   input_schema: {
     type: 'object',
     required: ['file_path', 'old_string', 'new_string'],
@@ -66,20 +68,25 @@ const TOOL = {
     },
   },
 };
+const LINE =
+  '12\t  const total = values.reduce(add, 0); // all of them, in the order of the file\n';
 const TURN = {
   role: 'user',
   content: [
     { type: 'text', text: '<system-reminder>\nThe file "a/b.ts" was changed.\n</system-reminder>' },
-    { type: 'tool_result', tool_use_id: 'toolu_01', content: 'line 1\n\tif (a === "b") {\n' },
+    { type: 'tool_result', tool_use_id: 'toolu_01', content: LINE.repeat(8) },
   ],
 };
 
-/** A body as Claude Code's are made: tools, then a conversation; many short strings with escapes. */
+/**
+ * A body as Claude Code's are made: tools, then a conversation. Of 80 KB of version 2.1.330 (850 strings,
+ * 880 escapes) twenty strings hold three quarters, and most of the others are names.
+ */
 export function requestBody(bytes: number): string {
   const head = { model: 'claude-opus-4-8', max_tokens: 32_000, stream: true };
   const some = (value: object, share: number) =>
     Array.from({ length: Math.floor((bytes * share) / JSON.stringify(value).length) }, () => value);
-  const body = { ...head, tools: some(TOOL, 0.5), messages: some(TURN, 0.4) };
+  const body = { ...head, tools: some(TOOL, 0.7), messages: some(TURN, 0.2) };
   const missing = bytes - JSON.stringify({ ...body, system: '' }).length;
   return JSON.stringify({ ...body, system: 'You are a coder. '.repeat(bytes).slice(0, missing) });
 }
