@@ -19,14 +19,12 @@ const BACKSLASHES = 0x5c5c5c5c;
 export function closingQuote(chunk: DataView, from: number): number {
   const length = chunk.byteLength;
   let i = from;
-  while (i <= length - 4) {
-    const word = chunk.getInt32(i, true);
-    const quote = word ^ QUOTES;
-    const slash = word ^ BACKSLASHES;
-    const found = (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash)) & HIGH_BITS;
-    if (found === 0) i += 4;
+  while (i <= length - 8) {
+    const found = marked(chunk.getInt32(i, true));
+    const later = marked(chunk.getInt32(i + 4, true));
+    if ((found | later) === 0) i += 8;
     else {
-      i += (31 - Math.clz32(found & -found)) >> 3;
+      i += found === 0 ? 4 + placeOf(later) : placeOf(found);
       if (chunk.getUint8(i) === QUOTE) return i;
       i += 2;
     }
@@ -37,6 +35,16 @@ export function closingQuote(chunk: DataView, from: number): number {
     i += byte === BACKSLASH ? 2 : 1;
   }
   return i;
+}
+
+function marked(word: number): number {
+  const quote = word ^ QUOTES;
+  const slash = word ^ BACKSLASHES;
+  return (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash)) & HIGH_BITS;
+}
+
+function placeOf(found: number): number {
+  return (31 - Math.clz32(found & -found)) >> 3;
 }
 
 export function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
