@@ -14,19 +14,20 @@ const EMPTY_TEXT_DELTA = '{"type":"text_delta","text":""}'.length;
  * UTF-16 units of the delta's JSON, less those of an empty text delta: exactly the escaped text where it
  * is one, and a little more for the longer names of the other kinds.
  */
-export function deltaTextUnits(data: Buffer): number {
+export function deltaTextUnits(data: Buffer, start = 0, end = data.length): number {
   // Inside a string the quotes of such a key are escaped, so that it cannot be mistaken for one.
-  const key = indexOfDelta(data);
+  const key = indexOfDelta(data, start, end);
   if (key < 0) return 0;
   let at = key + 7;
-  while (data[at] === COLON || (data[at] ?? COLON) <= SPACE) at += 1;
-  return data[at] === OPEN ? Math.max(0, objectUnits(data, at) - EMPTY_TEXT_DELTA) : 0;
+  while (at < end && (data[at] === COLON || (data[at] ?? COLON) <= SPACE)) at += 1;
+  if (at >= end || data[at] !== OPEN) return 0;
+  return Math.max(0, objectUnits(data, at, end) - EMPTY_TEXT_DELTA);
 }
 
 /** In plain bytes: for a line as short as a delta's, `indexOf` costs more to call than to run. */
-function indexOfDelta(data: Buffer): number {
-  const last = data.length - KEY.length;
-  for (let at = 0; at <= last; at += 1) {
+function indexOfDelta(data: Buffer, start: number, end: number): number {
+  const last = end - KEY.length;
+  for (let at = start; at <= last; at += 1) {
     if (data[at] !== QUOTE || data[at + 1] !== KEY[1]) continue;
     let same = 2;
     while (same < KEY.length && data[at + same] === KEY[same]) same += 1;
@@ -36,11 +37,11 @@ function indexOfDelta(data: Buffer): number {
 }
 
 /** Of an object that begins at `from`, without the spaces between its tokens. */
-function objectUnits(data: Buffer, from: number): number {
+function objectUnits(data: Buffer, from: number, end: number): number {
   let units = 0;
   let depth = 0;
   let isInString = false;
-  for (let at = from; at < data.length; at += 1) {
+  for (let at = from; at < end; at += 1) {
     const byte = data[at] ?? 0;
     if (isInString && byte === BACKSLASH) {
       // A character that was spelled as a number is one character.

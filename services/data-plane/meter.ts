@@ -82,23 +82,23 @@ export function createSseMeter(): Meter {
     isRefused = report === null;
   }
 
-  function onFrame(data: Buffer, event: string): void {
-    const type = event === '' ? frameType(data) : event;
+  function onFrame(data: Buffer, start: number, end: number, event: string): void {
+    const type = event === '' ? frameType(data.subarray(start, end)) : event;
     if (type === 'content_block_delta') {
       started = true;
-      textUnits += deltaTextUnits(data);
+      textUnits += deltaTextUnits(data, start, end);
     } else if (type === 'message_start') {
       started = true;
-      const message = member(parseJson(data.toString()), 'message');
+      const message = member(parseJson(data.toString('utf8', start, end)), 'message');
       take(member(message, 'usage'));
     } else if (type === 'message_delta') {
       started = true;
-      const usage = member(parseJson(data.toString()), 'usage');
+      const usage = member(parseJson(data.toString('utf8', start, end)), 'usage');
       take(usage);
       // Without a prompt count it is not the whole answer's.
       if (usage !== undefined) isFinal = report?.counts.input !== undefined;
     } else if (type === 'error') {
-      const named = member(member(parseJson(data.toString()), 'error'), 'type');
+      const named = member(member(parseJson(data.toString('utf8', start, end)), 'error'), 'type');
       errorType = typeof named === 'string' ? named : 'api_error';
     }
   }

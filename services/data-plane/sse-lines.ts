@@ -8,22 +8,27 @@ const DATA = Buffer.from('data:');
 const EVENT = Buffer.from('event:');
 const NAME_BYTES_MAX = 64;
 
+/** The data of one event, which is `bytes` from `start` to `end`, and the name that its event line gave. */
+export type OnFrame = (bytes: Buffer, start: number, end: number, event: string) => void;
+
 export class SseLines {
   /** Data bytes of events that were too large to keep. */
   skippedBytes = 0;
-  readonly #onFrame: (data: Buffer, event: string) => void;
+  readonly #onFrame: OnFrame;
   /** The unfinished line: pieces of it, or only its length once it is too long. */
   #rest: Buffer[] = [];
   #restBytes = 0;
-  #data: Buffer[] = [];
+  /** A data line of this chunk that may be all of its event: nearly all are, and need no buffer of their own. */
+  #line: Line | null = null;
+  #lines: Buffer[] = [];
   #dataBytes = 0;
   #event = '';
   #lastName: Buffer = Buffer.alloc(0);
   #lastEvent = '';
   #tooLarge = false;
 
-  /** `event` is the name that the event line gave, empty without one. */
-  constructor(onFrame: (data: Buffer, event: string) => void) {
+  /** The name of an event without an event line is empty. */
+  constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
@@ -32,15 +37,16 @@ export class SseLines {
     for (let i = 0; i < chunk.length; i += 1) {
       if (chunk[i] !== NEWLINE) continue;
       if (this.#isWhole(i - at)) this.#whole(chunk, at, i);
-      else this.#line(chunk.subarray(at, i));
+      else this.#pieced(chunk.subarray(at, i));
       at = i + 1;
     }
+    this.#settleLine();
     if (at < chunk.length) this.#keep(chunk.subarray(at));
   }
 
   /** An event that its blank line never closed still counts for what it holds. */
   end(): void {
-    if (this.#restBytes > 0) this.#line(Buffer.alloc(0));
+    if (this.#restBytes > 0) this.#pieced(Buffer.alloc(0));
     this.#dispatch();
   }
 
@@ -53,7 +59,7 @@ export class SseLines {
     } else this.#rest.push(Buffer.from(piece));
   }
 
-  #line(tail: Buffer): void {
+  #pieced(tail: Buffer): void {
     const bytes = this.#restBytes + tail.length;
     if (this.#tooLarge || bytes + this.#dataBytes > FRAME_BYTES_MAX) {
       this.#tooLarge = true;
@@ -74,7 +80,7 @@ export class SseLines {
     const end = newline > start && bytes[newline - 1] === RETURN ? newline - 1 : newline;
     if (end === start) this.#dispatch();
     else if (startsWith(bytes, start, end, DATA)) {
-      this.#keepData(bytes.subarray(start + DATA.length, end));
+      this.#keepData(bytes, start + DATA.length, end);
     } else if (startsWith(bytes, start, end, EVENT)) {
       const from = start + EVENT.length;
       this.#event = this.#nameOf(bytes, from, Math.min(end, from + NAME_BYTES_MAX));
@@ -99,10 +105,18 @@ export class SseLines {
     if (isBlank) this.#dispatch();
   }
 
-  #keepData(data: Buffer): void {
-    // A single line, which is what the API sends, needs no copy: it is read before the chunk is gone.
-    this.#data.push(data);
-    this.#dataBytes += data.length;
+  #keepData(bytes: Buffer, start: number, end: number): void {
+    this.#settleLine();
+    this.#line = { bytes, start, end };
+    this.#dataBytes += end - start;
+  }
+
+  /** There is more to its event, or its chunk is at its end. */
+  #settleLine(): void {
+    const line = this.#line;
+    if (line === null) return;
+    this.#line = null;
+    this.#lines.push(line.bytes.subarray(line.start, line.end));
   }
 
   #clearRest(): void {
@@ -111,18 +125,32 @@ export class SseLines {
   }
 
   #dispatch(): void {
-    const data = this.#data;
+    const lines = this.#lines;
+    const line = this.#line;
     const wasTooLarge = this.#tooLarge;
     if (wasTooLarge) this.skippedBytes += this.#dataBytes;
     const event = this.#event;
-    this.#data = [];
+    this.#line = null;
+    if (lines.length > 0) this.#lines = [];
     this.#dataBytes = 0;
     this.#event = '';
     this.#tooLarge = false;
-    if (data.length === 0 || wasTooLarge) return;
-    const whole = data.length === 1 ? data[0]! : Buffer.concat(data.flatMap(withNewline).slice(1));
-    this.#onFrame(whole, event);
+    if (wasTooLarge) return;
+    if (lines.length === 0) {
+      if (line !== null) this.#onFrame(line.bytes, line.start, line.end, event);
+      return;
+    }
+    if (line !== null) lines.push(line.bytes.subarray(line.start, line.end));
+    const whole =
+      lines.length === 1 ? lines[0]! : Buffer.concat(lines.flatMap(withNewline).slice(1));
+    this.#onFrame(whole, 0, whole.length, event);
   }
+}
+
+interface Line {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
 function startsWith(bytes: Buffer, start: number, end: number, prefix: Buffer): boolean {
