@@ -1,12 +1,11 @@
 // The one round trip before a request is served: revoked? caps current? over a limit? else reserved.
 // The cap table is cached; an admit made with an old one is answered `stale` and asked again.
 
-import { type AccountId, userAccount } from '#shared/domain/account.ts';
+import type { AccountId } from '#shared/domain/account.ts';
 import {
   type Cap,
   type CapIndex,
   type Charge,
-  chargeOf,
   type GroupLimitMode,
   indexCaps,
   resolveCaps,
@@ -22,6 +21,7 @@ import {
 import { AppError } from '#shared/errors/app-error.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { createCharges } from './charges.ts';
 
 export interface AdmitSettings {
   readonly capsEnabled: boolean;
@@ -68,7 +68,6 @@ export type Admit = (query: AdmitQuery) => Promise<Gate>;
 
 /** A table that changes faster than it can be read is as good as none. */
 const ROUNDS_MAX = 4;
-const NONE: readonly never[] = [];
 
 export function createAdmit({
   quota,
@@ -78,6 +77,7 @@ export function createAdmit({
   readonly log: Log;
 }): Admit {
   let index: CapIndex = indexCaps(EMPTY_CAPS);
+  const chargeFor = createCharges();
   let reading: Promise<void> | null = null;
 
   /** Shared by all requests that found the table changed: it is as long as the list of caps. */
@@ -139,15 +139,6 @@ export function createAdmit({
       return { outcome: 'admitted', standings: [], accounts };
     }
   };
-}
-
-function chargeFor(index: CapIndex, { principal, models, settings }: AdmitQuery): Charge {
-  const isFree = index.byKey.size === 0 && index.budgetsOf.size === 0;
-  if (isFree || !settings.capsEnabled) {
-    return { accounts: [userAccount(principal.sub)], limits: NONE, pools: NONE };
-  }
-  const named = index.models.size === 0 ? NONE : models();
-  return chargeOf(index, principal, named, settings.groupLimitMode);
 }
 
 /** Whose cap it was, for the audit line of a refusal. */

@@ -10,6 +10,7 @@ export interface AddressList {
 }
 
 export function createAddressList(ranges: readonly string[]): AddressList {
+  if (ranges.length === 0) return NOBODY;
   const list = new BlockList();
   for (const range of ranges) {
     const [address = '', prefix] = range.split('/');
@@ -18,10 +19,12 @@ export function createAddressList(ranges: readonly string[]): AddressList {
     else list.addSubnet(address, Number(prefix), family);
   }
   return {
-    isEmpty: ranges.length === 0,
+    isEmpty: false,
     has: (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'),
   };
 }
+
+const NOBODY: AddressList = { isEmpty: true, has: () => false };
 
 export type ClientIp = { readonly ok: true; readonly ip: string } | { readonly ok: false };
 
@@ -46,6 +49,7 @@ export function clientIp(
 
 /** `ip:port`, `[v6]:port`, `[v6]` and v4-mapped addresses become the bare address. */
 function normalise(text: string): string | null {
+  if (isIP(text) === 4) return text;
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text)?.[1];
   const withPort = /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/.exec(text)?.[1];
   const address = bracketed ?? withPort ?? text;
