@@ -2,18 +2,27 @@
 // in infra/store-keys.md. And it has the directory for itself.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { encodeUsageEvent } from '#shared/events/usage-v1.ts';
 import { signIn } from '../support/device-sign-in.ts';
+import { putEarlierJournal } from '../support/earlier-journal.ts';
 import { createGatewayHome, gatewayYaml, startGateway } from '../support/gateway.ts';
 import {
   CLIENT_ID,
   CLIENT_SECRET,
   openTestIdentityProvider,
 } from '../support/identity-provider.ts';
+import { readLedger } from '../support/ledger-file.ts';
+import { untilTrue } from '../support/until.ts';
 import { openFakeUpstream, pausesAfter } from '../support/upstream.ts';
+import { usageEvent } from '../support/usage-event.ts';
 
+const FILES = [
+  ...['quota-journal.jsonl', 'in-use.lock', 'signing-key.jwk'],
+  ...['', '-shm', '-wal'].map((suffix) => `tallygate.db${suffix}`),
+];
 const PAGE = readFileSync(new URL('../../infra/store-keys.md', import.meta.url), 'utf8');
 
 function modesUnder(directory: string): Record<string, string> {
@@ -51,17 +60,10 @@ test('only its owner can read what is under data_dir', async () => {
   });
   assert.equal(response.status, 200);
 
-  const databases = ['quota-journal.db', 'tallygate.db'].flatMap((name) => [
-    name,
-    `${name}-shm`,
-    `${name}-wal`,
-  ]);
   const expected = {
     './': '0700',
     'spool/': '0700',
-    ...Object.fromEntries(
-      [...databases, 'in-use.lock', 'signing-key.jwk'].map((name) => [name, '0600']),
-    ),
+    ...Object.fromEntries(FILES.map((name) => [name, '0600'])),
   };
   const modes = modesUnder(join(home.folder, 'data'));
   assert.deepEqual(modes, expected);
@@ -85,4 +87,25 @@ test('a second gateway on the same data_dir does not start, and the first goes o
   await first.end('SIGKILL');
   await using second = await startGateway(home);
   assert.equal((await fetch(`${second.url}/healthz`)).status, 200);
+});
+
+test('what an earlier version had not delivered is delivered, and its journal is gone', async () => {
+  await using home = await createGatewayHome(gatewayYaml({ upstreamUrl: 'http://127.0.0.1:9' }));
+  const data = join(home.folder, 'data');
+  mkdirSync(data);
+  const event = usageEvent();
+  const { id, accounts, costMicroUsd: amountMicroUsd, timeMs } = event;
+  const settled = {
+    ...{ id, accounts, amountMicroUsd, event: encodeUsageEvent(event) },
+    ...{ chargedAtMs: timeMs, settledAtMs: timeMs },
+  };
+  putEarlierJournal(join(data, 'quota-journal.db'), { reservations: [], outbox: [settled] });
+  await using gateway = await startGateway(home);
+  const [recorded] = await untilTrue(async () => {
+    const events = readLedger(home.folder);
+    return events.length === 0 ? null : events;
+  });
+  assert.deepEqual(recorded, event);
+  assert.equal(existsSync(join(data, 'quota-journal.db')), false);
+  await gateway.end('SIGTERM');
 });

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import type { Log } from '#shared/telemetry/log.ts';
 import { hasControlPlane, hasDataPlane } from '../plane.ts';
 import type { Opening } from './opening.ts';
 
@@ -25,13 +27,24 @@ export async function openQuota(opening: Opening): Promise<QuotaStores> {
   };
 }
 
-async function openInProcess({ config, clock, opened }: Opening): Promise<QuotaStore> {
-  const [{ openMemoryQuotaStore }, { openSqliteQuotaJournal }] = await Promise.all([
+async function openInProcess({ config, clock, log, opened }: Opening): Promise<QuotaStore> {
+  const [{ openMemoryQuotaStore }, { openFileQuotaJournal }] = await Promise.all([
     import('#shared/adapters/quota-store/memory.ts'),
-    import('#shared/adapters/quota-store/sqlite-journal.ts'),
+    import('#shared/adapters/quota-store/file-journal.ts'),
   ]);
-  const journal = openSqliteQuotaJournal(join(config.data_dir, 'quota-journal.db'));
+  const path = join(config.data_dir, 'quota-journal.jsonl');
+  await takeOverEarlierJournal(join(config.data_dir, 'quota-journal.db'), path, log);
+  const journal = await openFileQuotaJournal({ path, log });
   return opened.use(openMemoryQuotaStore({ clock, journal }));
+}
+
+async function takeOverEarlierJournal(from: string, into: string, log: Log): Promise<void> {
+  if (!existsSync(from)) return;
+  const { takeOverSqliteJournal } = await import(
+    '#shared/adapters/quota-store/journal-takeover.ts'
+  );
+  await takeOverSqliteJournal(from, into);
+  log.info('the quota journal of an earlier version was taken over', { from, into });
 }
 
 async function openRedis(opening: Opening, timeoutMs: number): Promise<QuotaStore> {

@@ -5,12 +5,13 @@
 // Cost: nothing until the first entry; then one write and one fsync each.
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '#shared/errors/app-error.ts';
 import type { SpoolEntry, UsageSpool } from '#shared/ports/usage-spool.ts';
 import type { Log } from '#shared/telemetry/log.ts';
+import { readJsonLines } from '../files/json-lines.ts';
 
 export interface FileSpoolOptions {
   /** Made with mode 0700 when it is missing. */
@@ -124,17 +125,13 @@ function spoolFiles(directory: string): string[] {
   return names.sort().map((name) => join(directory, name));
 }
 
-/** A last line that a killed process cut was never acknowledged. */
 function readEntries(path: string, log: Log): SpoolEntry[] {
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-  return lines.flatMap((line): SpoolEntry[] => {
-    try {
-      return [JSON.parse(line) as SpoolEntry];
-    } catch {
-      log.error('a line of the spool cannot be read', { file: basename(path) });
-      return [];
-    }
-  });
+  const entries: SpoolEntry[] = [];
+  const { broken } = readJsonLines(path, (entry) => entries.push(entry as SpoolEntry));
+  if (broken > 0) {
+    log.error('lines of the spool cannot be read', { file: basename(path), lines: broken });
+  }
+  return entries;
 }
 
 function accessible<T>(directory: string, work: () => T): T {

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { openFileQuotaJournal } from '#shared/adapters/quota-store/file-journal.ts';
 import { openMemoryQuotaStore } from '#shared/adapters/quota-store/memory.ts';
-import { openSqliteQuotaJournal } from '#shared/adapters/quota-store/sqlite-journal.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
+import { createMemoryLog } from '../../support/log.ts';
 import { wholeStore } from '../../support/quota.ts';
 import { NOW, quotaStoreSuite } from './suite.ts';
 
@@ -20,7 +21,8 @@ const paths = new Map<QuotaStore, string>();
 let opened = 0;
 
 async function openAt(path: string): Promise<QuotaStore> {
-  const store = openMemoryQuotaStore({ clock, journal: openSqliteQuotaJournal(path) });
+  const journal = await openFileQuotaJournal({ path, log: createMemoryLog() });
+  const store = openMemoryQuotaStore({ clock, journal });
   paths.set(store, path);
   return wholeStore(store);
 }
@@ -28,6 +30,6 @@ async function openAt(path: string): Promise<QuotaStore> {
 quotaStoreSuite({
   name: 'memory with a journal',
   openFresh,
-  open: () => openAt(join(folder, `${opened++}.db`)),
+  open: () => openAt(join(folder, `${opened++}.jsonl`)),
   reopen: (closed) => openAt(paths.get(closed) ?? ''),
 });
