@@ -34,15 +34,21 @@ const DRAIN_EVERY_MS = 2_000;
 
 export function createEmitter(deps: EmitterDeps): Emitter {
   const { log, spool } = deps;
-  const work = new Set<Promise<void>>();
+  let working = 0;
+  const waiting: (() => void)[] = [];
+
+  function ended(): void {
+    working -= 1;
+    if (working > 0) return;
+    for (const resolve of waiting.splice(0)) resolve();
+  }
 
   function track(started: Promise<void>): void {
-    const guarded = started
-      .catch((err: unknown) =>
-        log.error('usage could not be recorded', { err: AppError.from(err) }),
-      )
-      .finally(() => work.delete(guarded));
-    work.add(guarded);
+    working += 1;
+    started.then(ended, (err: unknown) => {
+      log.error('usage could not be recorded', { err: AppError.from(err) });
+      ended();
+    });
   }
 
   const drain = setInterval(() => {
@@ -54,7 +60,7 @@ export function createEmitter(deps: EmitterDeps): Emitter {
       track(attempt(deps, 'release', id, COUNTER_TRIES, () => deps.quota.release(id))),
     track,
     async flush() {
-      while (work.size > 0) await Promise.all(work);
+      while (working > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },
     [Symbol.dispose]: () => clearInterval(drain),
   };

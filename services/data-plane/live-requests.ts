@@ -10,6 +10,8 @@ import type { Log } from '#shared/telemetry/log.ts';
 
 export interface LiveRequest {
   readonly id: string;
+  /** Where the list has it; the list's own affair. */
+  place: number;
   /** What it would be billed if everything ended now. */
   progress(): { readonly amountMicroUsd: MicroUsd; readonly draft: string };
   /** Ends it now, with an error that the client may retry. */
@@ -18,7 +20,7 @@ export interface LiveRequest {
 
 export interface LiveRequests extends AsyncDisposable {
   add(request: LiveRequest): void;
-  remove(id: string): void;
+  remove(request: LiveRequest): void;
   readonly size: number;
   /** Extends every reservation once; the timer calls it. */
   extendAll(): Promise<void>;
@@ -41,14 +43,16 @@ export interface LiveRequestsDeps {
 
 export function openLiveRequests(deps: LiveRequestsDeps): LiveRequests {
   const { quota, settings, clock, log } = deps;
-  const open = new Map<string, LiveRequest>();
+  // Not a Map: the tables that one leaves behind as entries come and go lead to each other, and what they
+  // still hold, whole requests, outlives two collections of young garbage and ends among the old.
+  const open: LiveRequest[] = [];
   let emptied: (() => void) | null = null;
 
   async function extendOne(request: LiveRequest): Promise<void> {
     try {
       const reserveUntilMs = clock.now() + settings().reservationTtlMs;
       const answer = await quota.extend({ id: request.id, reserveUntilMs, ...request.progress() });
-      if (answer === 'gone' && open.has(request.id)) {
+      if (answer === 'gone' && open[request.place] === request) {
         log.debug('a reservation was gone before its request ended', { event_id: request.id });
       }
     } catch (err) {
@@ -60,7 +64,7 @@ export function openLiveRequests(deps: LiveRequestsDeps): LiveRequests {
   }
 
   async function extendAll(): Promise<void> {
-    const all = [...open.values()];
+    const all = [...open];
     for (let at = 0; at < all.length; at += BATCH) {
       await Promise.all(all.slice(at, at + BATCH).map(extendOne));
     }
@@ -75,21 +79,27 @@ export function openLiveRequests(deps: LiveRequestsDeps): LiveRequests {
   };
   schedule();
   return {
-    add: (request) => void open.set(request.id, request),
-    remove(id) {
-      open.delete(id);
-      if (open.size === 0) emptied?.();
+    add(request) {
+      request.place = open.push(request) - 1;
+    },
+    remove(request) {
+      const last = open.pop();
+      if (last !== undefined && last !== request) {
+        open[request.place] = last;
+        last.place = request.place;
+      }
+      if (open.length === 0) emptied?.();
     },
     get size() {
-      return open.size;
+      return open.length;
     },
     extendAll,
     async drain(waitMs) {
-      if (open.size === 0) return;
+      if (open.length === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       emptied = resolve;
       const late = setTimeout(() => {
-        for (const request of open.values()) request.cut();
+        for (const request of [...open]) request.cut();
       }, waitMs);
       await promise;
       clearTimeout(late);

@@ -154,6 +154,7 @@ export function liveRequest(
 ): LiveRequest {
   return {
     id: ticket.id,
+    place: -1,
     progress() {
       const draft = draftOf(ticket, progress.candidate, progress.relay, now());
       return { amountMicroUsd: draft.costMicroUsd, draft: encodeDraft(draft) };

@@ -116,7 +116,8 @@ export function createMessages(parts: MessagesParts) {
     const audit = openInferenceAudit(log, exchange, {
       ...{ model: facts.model, tag: ticket.tag, elapsedMs },
     });
-    live.add(liveRequest(ticket, progress, departure, now));
+    const alive = liveRequest(ticket, progress, departure, now);
+    live.add(alive);
     try {
       const forwarded = await forward(
         { connections, circuits, keepAlives, now, log },
@@ -134,7 +135,7 @@ export function createMessages(parts: MessagesParts) {
       audit.ends(forwarded);
       answer(exchange, forwarded, departure);
     } finally {
-      live.remove(ticket.id);
+      live.remove(alive);
     }
   }
 }

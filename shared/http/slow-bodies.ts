@@ -24,7 +24,9 @@ export interface SlowBodies extends Disposable {
   answered(socket: Socket, turn: Turn): void;
 }
 
-interface Watched extends Turn {
+interface Watched {
+  /** Null: it is idle. */
+  turn: Turn | null;
   windowAtMs: number;
   bytesBefore: number;
 }
@@ -33,37 +35,49 @@ export function watchBodies(
   { windowMs, bytesMin }: BodyPace,
   onSlow: (socket: Socket, turn: Turn) => void,
 ): SlowBodies {
+  // An entry for each connection, not for each request: the tables that a Map leaves behind as entries come
+  // and go lead to each other, and keep what they still hold alive.
   const watched = new Map<Socket, Watched>();
 
   function look(): void {
     const nowMs = performance.now();
-    for (const [socket, turn] of watched) {
-      const { req, res } = turn;
-      if (socket.destroyed || (req.complete && res.closed)) watched.delete(socket);
-      else if (!req.complete && nowMs - turn.windowAtMs >= windowMs) {
+    for (const [socket, own] of watched) {
+      if (own.turn === null) continue;
+      const { req, res } = own.turn;
+      if (req.complete && res.closed) own.turn = null;
+      else if (!req.complete && nowMs - own.windowAtMs >= windowMs) {
         // Bytes that wait for a handler are no fault of the client.
-        const isSlow = socket.bytesRead - turn.bytesBefore < bytesMin && req.readableLength === 0;
-        turn.windowAtMs = nowMs;
-        turn.bytesBefore = socket.bytesRead;
+        const isSlow = socket.bytesRead - own.bytesBefore < bytesMin && req.readableLength === 0;
+        const { turn } = own;
+        own.windowAtMs = nowMs;
+        own.bytesBefore = socket.bytesRead;
         if (isSlow) onSlow(socket, turn);
       }
     }
   }
 
+  function entryOf(socket: Socket): Watched {
+    const known = watched.get(socket);
+    if (known !== undefined) return known;
+    const entry: Watched = { turn: null, windowAtMs: 0, bytesBefore: 0 };
+    watched.set(socket, entry);
+    socket.once('close', () => watched.delete(socket));
+    return entry;
+  }
+
   const timer = setInterval(look, Math.min(windowMs / 4, 5_000)).unref();
   return {
-    watch(socket, { req, res }) {
-      const { bytesRead } = socket;
-      watched.set(socket, {
-        ...{ req, res, windowAtMs: performance.now(), bytesBefore: bytesRead },
-      });
+    watch(socket, turn) {
+      const entry = entryOf(socket);
+      entry.turn = turn;
+      entry.windowAtMs = performance.now();
+      entry.bytesBefore = socket.bytesRead;
     },
-    turnOf: (socket) => watched.get(socket),
+    turnOf: (socket) => watched.get(socket)?.turn ?? undefined,
     answered(socket, { req, res }) {
+      const entry = watched.get(socket);
       // What is refused unread may still be arriving, and is watched on.
-      if (watched.get(socket)?.res === res && (req.complete || socket.destroyed)) {
-        watched.delete(socket);
-      }
+      if (entry?.turn?.res === res && req.complete) entry.turn = null;
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
