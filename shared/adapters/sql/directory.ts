@@ -2,7 +2,8 @@
 
 import type { Person } from '#shared/ports/admin-store.ts';
 import type { Page } from '#shared/ports/ledger.ts';
-import { byBytes, chunked } from './chunks.ts';
+import { byBytes } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { PersonTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
 
@@ -16,10 +17,10 @@ export async function writePeople(db: Queries, people: readonly Person[]): Promi
     }
   }
   const sorted = [...newest.values()].sort((a, b) => byBytes(a.sub, b.sub));
-  for (const some of chunked(sorted)) {
-    await db
+  await insertRows(db, sorted.map(personRow), (some) =>
+    db
       .insertInto('person')
-      .values(some.map(personRow))
+      .values(some)
       .onConflict((conflict) =>
         conflict
           .column('sub')
@@ -31,9 +32,8 @@ export async function writePeople(db: Queries, people: readonly Person[]): Promi
             last_seen_ms: eb.ref('excluded.last_seen_ms'),
           }))
           .whereRef('excluded.last_seen_ms', '>=', 'person.last_seen_ms'),
-      )
-      .execute();
-  }
+      ),
+  );
 }
 
 export async function readPerson(db: Queries, sub: string): Promise<Person | null> {

@@ -7,7 +7,7 @@ import { bucketsAt, PERIODS } from '#shared/domain/period.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { labelsOf } from '../ledger/rollup-labels.ts';
 import { chargedAccounts } from '../ledger/stored-event.ts';
-import { chunked } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { DailyRollupTable, SpendTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
 
@@ -71,22 +71,21 @@ function rollupKey(event: UsageEvent) {
 }
 
 export async function addSpend(db: Queries, rows: readonly SpendTable[]): Promise<void> {
-  for (const some of chunked(mergedSpend(rows))) {
-    await db
+  await insertRows(db, mergedSpend(rows), (some) =>
+    db
       .insertInto('spend')
       .values(some)
       .onConflict((conflict) =>
         conflict.columns(['period', 'bucket', 'account']).doUpdateSet((eb) => ({
           amount_micro_usd: eb('spend.amount_micro_usd', '+', eb.ref('excluded.amount_micro_usd')),
         })),
-      )
-      .execute();
-  }
+      ),
+  );
 }
 
 export async function addRollups(db: Queries, rows: readonly DailyRollupTable[]): Promise<void> {
-  for (const some of chunked(mergedRollups(rows))) {
-    await db
+  await insertRows(db, mergedRollups(rows), (some) =>
+    db
       .insertInto('daily_rollup')
       .values(some)
       .onConflict((conflict) =>
@@ -100,9 +99,8 @@ export async function addRollups(db: Queries, rows: readonly DailyRollupTable[])
               ]),
             ),
           ),
-      )
-      .execute();
-  }
+      ),
+  );
 }
 
 function mergedSpend(rows: readonly SpendTable[]): SpendTable[] {

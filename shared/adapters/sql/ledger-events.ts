@@ -5,6 +5,7 @@ import type { Page } from '#shared/ports/ledger.ts';
 import { type EventCursor, renderCursor } from '../ledger/event-cursor.ts';
 import { storedEvent } from '../ledger/stored-event.ts';
 import { chunked } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { UsageEventTable } from './schema.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 
@@ -16,17 +17,14 @@ export async function insertEvents(
   db: Queries,
   events: readonly UsageEvent[],
 ): Promise<ReadonlySet<string>> {
-  const fresh = new Set<string>();
-  for (const rows of chunked(events)) {
-    const inserted = await db
+  const inserted = await insertRows(db, events.map(eventRow), (rows) =>
+    db
       .insertInto('usage_event')
-      .values(rows.map(eventRow))
+      .values(rows)
       .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning('id')
-      .execute();
-    for (const { id } of inserted) fresh.add(id);
-  }
-  return fresh;
+      .returning('id'),
+  );
+  return new Set(inserted.map(({ id }) => id));
 }
 
 export function eventRow(event: UsageEvent): UsageEventTable {

@@ -2,6 +2,7 @@
 // nothing: what it had in work is simply still due. One id waits once per topic.
 
 import { chunked } from '#shared/adapters/sql/chunks.ts';
+import { insertRows } from '#shared/adapters/sql/insert-rows.ts';
 import type { BusDeadLetterTable } from '#shared/adapters/sql/schema.ts';
 import type { Queries } from '#shared/adapters/sql/sql-database.ts';
 import type { DeadLetter, Delivery, Message, Topic } from '#shared/ports/usage-bus.ts';
@@ -23,22 +24,20 @@ export async function insertMessages(
   published: readonly Published[],
   nowMs: number,
 ): Promise<void> {
-  for (const some of chunked(published)) {
-    await db
+  const rows = published.map(({ topic, message }) => ({
+    topic,
+    id: message.id,
+    data: message.data,
+    attributes: JSON.stringify(message.attributes),
+    attempts: 0,
+    due_at_ms: nowMs,
+  }));
+  await insertRows(db, rows, (some) =>
+    db
       .insertInto('bus_message')
-      .values(
-        some.map(({ topic, message }) => ({
-          topic,
-          id: message.id,
-          data: message.data,
-          attributes: JSON.stringify(message.attributes),
-          attempts: 0,
-          due_at_ms: nowMs,
-        })),
-      )
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
+      .values(some)
+      .onConflict((conflict) => conflict.doNothing()),
+  );
 }
 
 /** Messages whose time has come, longest due first. */
