@@ -28,7 +28,8 @@ export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
   return async (batch) => {
     const { events, dead } = readBatch(batch, deps.log);
     const { recorded, duplicates } = await deps.ledger.record(events);
-    checkPrices(events.filter(({ id }) => recorded.includes(id)));
+    const fresh = new Set(recorded);
+    checkPrices(events.filter(({ id }) => fresh.has(id)));
     const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
     const counted = duplicates.filter((id) => !uncounted.includes(id));
     await deps.quota.apply([...recorded, ...counted], uncounted);
