@@ -17,23 +17,25 @@ export async function writePeople(db: Queries, people: readonly Person[]): Promi
     }
   }
   const sorted = [...newest.values()].sort((a, b) => byBytes(a.sub, b.sub));
-  await insertRows(db, sorted.map(personRow), (some) =>
-    db
-      .insertInto('person')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .column('sub')
-          .doUpdateSet((eb) => ({
-            email: eb.ref('excluded.email'),
-            email_key: eb.ref('excluded.email_key'),
-            name: eb.ref('excluded.name'),
-            groups: eb.ref('excluded.groups'),
-            last_seen_ms: eb.ref('excluded.last_seen_ms'),
-          }))
-          .whereRef('excluded.last_seen_ms', '>=', 'person.last_seen_ms'),
-      ),
-  );
+  await insertRows(db, insertSightings, sorted.map(personRow));
+}
+
+function insertSightings(db: Queries, rows: readonly PersonTable[]) {
+  return db
+    .insertInto('person')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .column('sub')
+        .doUpdateSet((eb) => ({
+          email: eb.ref('excluded.email'),
+          email_key: eb.ref('excluded.email_key'),
+          name: eb.ref('excluded.name'),
+          groups: eb.ref('excluded.groups'),
+          last_seen_ms: eb.ref('excluded.last_seen_ms'),
+        }))
+        .whereRef('excluded.last_seen_ms', '>=', 'person.last_seen_ms'),
+    );
 }
 
 export async function readPerson(db: Queries, sub: string): Promise<Person | null> {

@@ -71,36 +71,37 @@ function rollupKey(event: UsageEvent) {
 }
 
 export async function addSpend(db: Queries, rows: readonly SpendTable[]): Promise<void> {
-  await insertRows(db, mergedSpend(rows), (some) =>
-    db
-      .insertInto('spend')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict.columns(['period', 'bucket', 'account']).doUpdateSet((eb) => ({
-          amount_micro_usd: eb('spend.amount_micro_usd', '+', eb.ref('excluded.amount_micro_usd')),
-        })),
-      ),
-  );
+  await insertRows(db, addToSpend, mergedSpend(rows));
+}
+
+function addToSpend(db: Queries, rows: readonly SpendTable[]) {
+  return db
+    .insertInto('spend')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['period', 'bucket', 'account']).doUpdateSet((eb) => ({
+        amount_micro_usd: eb('spend.amount_micro_usd', '+', eb.ref('excluded.amount_micro_usd')),
+      })),
+    );
 }
 
 export async function addRollups(db: Queries, rows: readonly DailyRollupTable[]): Promise<void> {
-  await insertRows(db, mergedRollups(rows), (some) =>
-    db
-      .insertInto('daily_rollup')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .columns(['day', 'sub', 'served_model', 'upstream', 'labels_key'])
-          .doUpdateSet((eb) =>
-            Object.fromEntries(
-              SUMS.map((name) => [
-                name,
-                eb(`daily_rollup.${name}`, '+', eb.ref(`excluded.${name}`)),
-              ]),
-            ),
+  await insertRows(db, addToRollups, mergedRollups(rows));
+}
+
+function addToRollups(db: Queries, rows: readonly DailyRollupTable[]) {
+  return db
+    .insertInto('daily_rollup')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['day', 'sub', 'served_model', 'upstream', 'labels_key'])
+        .doUpdateSet((eb) =>
+          Object.fromEntries(
+            SUMS.map((name) => [name, eb(`daily_rollup.${name}`, '+', eb.ref(`excluded.${name}`))]),
           ),
-      ),
-  );
+        ),
+    );
 }
 
 function mergedSpend(rows: readonly SpendTable[]): SpendTable[] {

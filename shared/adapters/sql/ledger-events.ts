@@ -12,18 +12,20 @@ import type { Queries, SqlDatabase } from './sql-database.ts';
 /** What one statement of `prune` deletes. */
 const PRUNED_ROWS_MAX = 5000;
 
+function insertFresh(db: Queries, rows: readonly UsageEventTable[]) {
+  return db
+    .insertInto('usage_event')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id');
+}
+
 /** Returns the ids that were not there yet: each is this call's to count. */
 export async function insertEvents(
   db: Queries,
   events: readonly UsageEvent[],
 ): Promise<ReadonlySet<string>> {
-  const inserted = await insertRows(db, events.map(eventRow), (rows) =>
-    db
-      .insertInto('usage_event')
-      .values(rows)
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning('id'),
-  );
+  const inserted = await insertRows(db, insertFresh, events.map(eventRow));
   return new Set(inserted.map(({ id }) => id));
 }
 

@@ -3,7 +3,7 @@
 
 import { chunked } from '#shared/adapters/sql/chunks.ts';
 import { insertRows } from '#shared/adapters/sql/insert-rows.ts';
-import type { BusDeadLetterTable } from '#shared/adapters/sql/schema.ts';
+import type { BusDeadLetterTable, BusMessageTable } from '#shared/adapters/sql/schema.ts';
 import type { Queries } from '#shared/adapters/sql/sql-database.ts';
 import type { DeadLetter, Delivery, Message, Topic } from '#shared/ports/usage-bus.ts';
 
@@ -32,12 +32,14 @@ export async function insertMessages(
     attempts: 0,
     due_at_ms: nowMs,
   }));
-  await insertRows(db, rows, (some) =>
-    db
-      .insertInto('bus_message')
-      .values(some)
-      .onConflict((conflict) => conflict.doNothing()),
-  );
+  await insertRows(db, insertUnlessThere, rows);
+}
+
+function insertUnlessThere(db: Queries, rows: readonly BusMessageTable[]) {
+  return db
+    .insertInto('bus_message')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing());
 }
 
 /** Messages whose time has come, longest due first. */
@@ -49,7 +51,7 @@ export async function dueMessages(
 ): Promise<Delivery[]> {
   const rows = await db
     .selectFrom('bus_message')
-    .selectAll()
+    .select(['id', 'data', 'attributes', 'attempts'])
     .where('topic', '=', topic)
     .where('due_at_ms', '<=', nowMs)
     .orderBy('due_at_ms')
