@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { gatherLines } from './stderr-lines.ts';
 
-const LOG = new URL('./pino-log.ts', import.meta.url);
+const LOG = JSON.stringify(new URL('./pino-log.ts', import.meta.url));
 const START = `
-  import { createLog } from '${LOG}';
+  const { createLog } = await import(${LOG});
   const log = createLog({ level: 'info', format: 'json', clock: { now: () => 0 } });
   const say = (from, to) => { for (let n = from; n <= to; n += 1) log.audit('said', { n }); };
 `;
