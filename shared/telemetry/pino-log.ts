@@ -6,6 +6,7 @@ import { type Clock, isoTime } from '#shared/domain/clock.ts';
 import { type PrintedError, printError } from './error-fields.ts';
 import type { Log, LogFields, LogValue } from './log.ts';
 import { maskCredentials, redactString } from './redact.ts';
+import { type Lines, openStderrLines } from './stderr-lines.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,8 +18,8 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Fields of every line: which of several processes says it. */
   readonly always?: LogFields;
-  /** Default: stderr, written asynchronously and flushed at exit. */
-  readonly destination?: { write(line: string): unknown };
+  /** Default: stderr, as `stderr-lines.ts` writes it. */
+  readonly destination?: Lines;
 }
 
 type Plain = string | number | boolean | null | readonly string[];
@@ -32,26 +33,38 @@ const TAKEN = new Set(['severity', 'time', 'message', 'ts', 'evt', '__proto__'])
 export function createLog(options: LogOptions): Log {
   const { level, clock, always } = options;
   const whole = (fields: LogFields) => (always === undefined ? fields : { ...always, ...fields });
-  const to = options.destination ?? pino.destination({ fd: 2, sync: false });
+  const to = options.destination ?? openStderrLines(reportLost);
   const line = options.format === 'json' ? jsonLines(options, to) : textLines(options, to);
   const least = LOG_LEVELS.indexOf(level);
   const at = (own: LogLevel) => {
     if (LOG_LEVELS.indexOf(own) < least) return () => undefined;
     return (message: string, fields: LogFields = {}) => line(own, message, whole(fields));
   };
+  const error = at('error');
+  const warn = at('warn');
   return {
     debug: at('debug'),
     info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
+    warn,
+    error(message, fields) {
+      error(message, fields);
+      to.flush?.();
+    },
     audit(evt, fields) {
-      const printed = printFields(whole(fields), (error) => printError(error, false).message);
-      to.write(`${JSON.stringify({ ts: isoTime(clock.now()), evt, ...printed })}\n`);
+      const start = { ts: isoTime(clock.now()), evt };
+      const printed = printFields(whole(fields), messageOf, start);
+      to.write(`${JSON.stringify(printed)}\n`);
     },
   };
+
+  function reportLost(lines: number): void {
+    warn('what reads this log was too slow, and lines were dropped', { lines });
+  }
 }
 
-function jsonLines({ level, clock }: LogOptions, to: { write(line: string): unknown }): WriteLine {
+const messageOf = (error: Error): string => printError(error, false).message;
+
+function jsonLines({ level, clock }: LogOptions, to: Lines): WriteLine {
   const withStack = level === 'debug';
   const logger = pino(
     {
@@ -72,7 +85,7 @@ function jsonLines({ level, clock }: LogOptions, to: { write(line: string): unkn
     );
 }
 
-function textLines({ level, clock }: LogOptions, to: { write(line: string): unknown }): WriteLine {
+function textLines({ level, clock }: LogOptions, to: Lines): WriteLine {
   const withStack = level === 'debug';
   return (own, message, fields) => {
     const printed = printFields(fields, (error) => printError(error, withStack));
@@ -105,12 +118,14 @@ function oneLine(text: string): string {
   });
 }
 
+/** Adds them to `printed`, which is returned. */
 function printFields<E extends Printed>(
   fields: LogFields,
   render: (error: Error) => E,
+  printed: Record<string, Plain | E> = {},
 ): Record<string, Plain | E> {
-  const printed: Record<string, Plain | E> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     if (value === undefined) continue;
     printed[TAKEN.has(name) ? `${name}_` : name] = printValue(name, value, render);
   }

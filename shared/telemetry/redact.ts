@@ -29,8 +29,20 @@ const CREDENTIALS = new RegExp(
   'g',
 );
 
+/** Names are those of our code; should one ever come from elsewhere, memory stays bounded. */
+const JUDGED_MAX = 1_000;
+const judged = new Map<string, boolean>();
+
 /** Whether a field of this name holds a secret: `accessToken`, `x-api-key`, `client_secret`. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const isSecret = soundsSecret(name);
+  if (judged.size < JUDGED_MAX) judged.set(name, isSecret);
+  return isSecret;
+}
+
+function soundsSecret(name: string): boolean {
   if (SECRET_NAMES.test(name)) return true;
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

@@ -72,6 +72,12 @@ export function createNotice(deps: NoticeDeps): Notice {
     return table.index;
   }
 
+  /** There is a limit, and something to say of it. */
+  function isWatching(index: CapIndex): boolean {
+    const hasLimits = index.byKey.size > 0 || index.budgetsOf.size > 0;
+    return hasLimits && deps.settings().thresholds.length > 0;
+  }
+
   async function raise(watched: readonly Watched[], others: readonly Alert[]): Promise<void> {
     const nowMs = clock.now();
     const { thresholds } = deps.settings();
@@ -90,7 +96,7 @@ export function createNotice(deps: NoticeDeps): Notice {
 
   async function lookAtEverybody(signal: AbortSignal): Promise<void> {
     const index = await caps();
-    if (!hasLimits(index) || deps.settings().thresholds.length === 0) return;
+    if (!isWatching(index)) return;
     const budgets = [...index.budgetsOf.values()].flat().map(watchedBudget);
     await raise(withSpender(await spendNow(quota, budgets, clock.now()), new Map()), []);
     let after: string | null = null;
@@ -115,7 +121,9 @@ export function createNotice(deps: NoticeDeps): Notice {
       try {
         const nowMs = clock.now();
         const unknown = events.filter(isUnknownModel).map((one) => renderUnknownModel(one, nowMs));
-        await raise(await watchedOf(deps, await caps(), events), unknown);
+        const index = await caps();
+        const watched = isWatching(index) ? await watchedOf(deps, index, events) : [];
+        await raise(watched, unknown);
       } catch (caught) {
         missed = events.slice(-MISSED_MAX);
         log.warn('thresholds could not be looked at; they are again with the next usage', {
@@ -136,8 +144,4 @@ export function createNotice(deps: NoticeDeps): Notice {
 
 function isUnknownModel({ priceRow }: UsageEvent): boolean {
   return priceRow === UNKNOWN_ROW.id || priceRow.startsWith(`${UNKNOWN_ROW.id}/`);
-}
-
-function hasLimits(index: CapIndex): boolean {
-  return index.byKey.size > 0 || index.budgetsOf.size > 0;
 }

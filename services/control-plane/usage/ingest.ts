@@ -4,18 +4,17 @@
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { AppError } from '#shared/errors/app-error.ts';
 import { decodeUsageEvent } from '#shared/events/usage-v1.ts';
-import type { AdminStore, Person } from '#shared/ports/admin-store.ts';
 import type { Ledger } from '#shared/ports/ledger.ts';
 import type { QuotaStore } from '#shared/ports/quota-store.ts';
 import type { BatchResult, Message } from '#shared/ports/usage-bus.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import type { Notice } from '../alerts/notice.ts';
 import { createPriceCheck, type PriceCheckDeps } from './check-prices.ts';
+import { createNoteSeen, type NoteSeenDeps } from './note-seen.ts';
 
-export interface UsageIngestDeps extends PriceCheckDeps {
+export interface UsageIngestDeps extends PriceCheckDeps, NoteSeenDeps {
   readonly ledger: Ledger;
   readonly quota: QuotaStore;
-  readonly admin: AdminStore;
   /** Looks at what the events were counted against. Never rejects. */
   readonly notice: Pick<Notice, 'noticed'>;
   readonly log: Log;
@@ -25,14 +24,16 @@ export type UsageIngest = (batch: readonly Message[]) => Promise<BatchResult>;
 
 export function createUsageIngest(deps: UsageIngestDeps): UsageIngest {
   const checkPrices = createPriceCheck(deps);
+  const noteSeen = createNoteSeen(deps);
   return async (batch) => {
     const { events, dead } = readBatch(batch, deps.log);
     const { recorded, duplicates } = await deps.ledger.record(events);
-    checkPrices(events.filter(({ id }) => recorded.includes(id)));
+    const fresh = new Set(recorded);
+    checkPrices(events.filter(({ id }) => fresh.has(id)));
     const uncounted = await countedOtherwise(deps.ledger, events, duplicates);
     const counted = duplicates.filter((id) => !uncounted.includes(id));
     await deps.quota.apply([...recorded, ...counted], uncounted);
-    await noteSeen(deps, events);
+    await noteSeen(events);
     await deps.notice.noticed(events);
     return { dead };
   };
@@ -76,20 +77,4 @@ async function countedOtherwise(
       );
     })
     .map(({ id }) => id);
-}
-
-/** The directory is a convenience: its failure must not send money round again. */
-async function noteSeen(deps: UsageIngestDeps, events: readonly UsageEvent[]): Promise<void> {
-  const people = new Map<string, Person>();
-  for (const { sub, email, name, groups, timeMs } of events) {
-    const known = people.get(sub);
-    if (known === undefined || known.lastSeenMs < timeMs) {
-      people.set(sub, { sub, email, name, groups, lastSeenMs: timeMs });
-    }
-  }
-  try {
-    await deps.admin.seen([...people.values()]);
-  } catch (err) {
-    deps.log.warn('people seen could not be written down', { err: AppError.from(err) });
-  }
 }

@@ -2,7 +2,8 @@
 
 import type { Person } from '#shared/ports/admin-store.ts';
 import type { Page } from '#shared/ports/ledger.ts';
-import { byBytes, chunked } from './chunks.ts';
+import { byBytes } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { PersonTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
 
@@ -16,24 +17,25 @@ export async function writePeople(db: Queries, people: readonly Person[]): Promi
     }
   }
   const sorted = [...newest.values()].sort((a, b) => byBytes(a.sub, b.sub));
-  for (const some of chunked(sorted)) {
-    await db
-      .insertInto('person')
-      .values(some.map(personRow))
-      .onConflict((conflict) =>
-        conflict
-          .column('sub')
-          .doUpdateSet((eb) => ({
-            email: eb.ref('excluded.email'),
-            email_key: eb.ref('excluded.email_key'),
-            name: eb.ref('excluded.name'),
-            groups: eb.ref('excluded.groups'),
-            last_seen_ms: eb.ref('excluded.last_seen_ms'),
-          }))
-          .whereRef('excluded.last_seen_ms', '>=', 'person.last_seen_ms'),
-      )
-      .execute();
-  }
+  await insertRows(db, insertSightings, sorted.map(personRow));
+}
+
+function insertSightings(db: Queries, rows: readonly PersonTable[]) {
+  return db
+    .insertInto('person')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .column('sub')
+        .doUpdateSet((eb) => ({
+          email: eb.ref('excluded.email'),
+          email_key: eb.ref('excluded.email_key'),
+          name: eb.ref('excluded.name'),
+          groups: eb.ref('excluded.groups'),
+          last_seen_ms: eb.ref('excluded.last_seen_ms'),
+        }))
+        .whereRef('excluded.last_seen_ms', '>=', 'person.last_seen_ms'),
+    );
 }
 
 export async function readPerson(db: Queries, sub: string): Promise<Person | null> {

@@ -11,27 +11,31 @@ export interface Gate {
 
 /** `what` begins the sentence that a late caller reads: "the ledger". */
 export function createGate(what: string): Gate {
-  const inside = new Set<Promise<unknown>>();
-  let closed = false;
+  let inside = 0;
+  let empty: PromiseWithResolvers<void> | null = null;
   const assertOpen = () => {
-    if (!closed) return;
+    if (empty === null) return;
     throw new AppError('unavailable', `${what} is closed; send the request again in a moment`);
   };
   return {
     assertOpen,
     async enter(work) {
       assertOpen();
-      const running = work();
-      inside.add(running);
+      inside += 1;
       try {
-        return await running;
+        return await work();
       } finally {
-        inside.delete(running);
+        inside -= 1;
+        // In a later turn: who has left hears what became of his work before it counts as empty.
+        if (inside === 0 && empty !== null) setImmediate(empty.resolve);
       }
     },
-    async close() {
-      closed = true;
-      await Promise.allSettled(inside);
+    close() {
+      if (empty === null) {
+        empty = Promise.withResolvers<void>();
+        if (inside === 0) empty.resolve();
+      }
+      return empty.promise;
     },
   };
 }

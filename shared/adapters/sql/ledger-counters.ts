@@ -7,7 +7,7 @@ import { bucketsAt, PERIODS } from '#shared/domain/period.ts';
 import type { UsageEvent } from '#shared/domain/usage-event.ts';
 import { labelsOf } from '../ledger/rollup-labels.ts';
 import { chargedAccounts } from '../ledger/stored-event.ts';
-import { chunked } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { DailyRollupTable, SpendTable } from './schema.ts';
 import type { Queries } from './sql-database.ts';
 
@@ -71,38 +71,37 @@ function rollupKey(event: UsageEvent) {
 }
 
 export async function addSpend(db: Queries, rows: readonly SpendTable[]): Promise<void> {
-  for (const some of chunked(mergedSpend(rows))) {
-    await db
-      .insertInto('spend')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict.columns(['period', 'bucket', 'account']).doUpdateSet((eb) => ({
-          amount_micro_usd: eb('spend.amount_micro_usd', '+', eb.ref('excluded.amount_micro_usd')),
-        })),
-      )
-      .execute();
-  }
+  await insertRows(db, addToSpend, mergedSpend(rows));
+}
+
+function addToSpend(db: Queries, rows: readonly SpendTable[]) {
+  return db
+    .insertInto('spend')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.columns(['period', 'bucket', 'account']).doUpdateSet((eb) => ({
+        amount_micro_usd: eb('spend.amount_micro_usd', '+', eb.ref('excluded.amount_micro_usd')),
+      })),
+    );
 }
 
 export async function addRollups(db: Queries, rows: readonly DailyRollupTable[]): Promise<void> {
-  for (const some of chunked(mergedRollups(rows))) {
-    await db
-      .insertInto('daily_rollup')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .columns(['day', 'sub', 'served_model', 'upstream', 'labels_key'])
-          .doUpdateSet((eb) =>
-            Object.fromEntries(
-              SUMS.map((name) => [
-                name,
-                eb(`daily_rollup.${name}`, '+', eb.ref(`excluded.${name}`)),
-              ]),
-            ),
+  await insertRows(db, addToRollups, mergedRollups(rows));
+}
+
+function addToRollups(db: Queries, rows: readonly DailyRollupTable[]) {
+  return db
+    .insertInto('daily_rollup')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['day', 'sub', 'served_model', 'upstream', 'labels_key'])
+        .doUpdateSet((eb) =>
+          Object.fromEntries(
+            SUMS.map((name) => [name, eb(`daily_rollup.${name}`, '+', eb.ref(`excluded.${name}`))]),
           ),
-      )
-      .execute();
-  }
+        ),
+    );
 }
 
 function mergedSpend(rows: readonly SpendTable[]): SpendTable[] {

@@ -5,28 +5,28 @@ import type { Page } from '#shared/ports/ledger.ts';
 import { type EventCursor, renderCursor } from '../ledger/event-cursor.ts';
 import { storedEvent } from '../ledger/stored-event.ts';
 import { chunked } from './chunks.ts';
+import { insertRows } from './insert-rows.ts';
 import type { UsageEventTable } from './schema.ts';
 import type { Queries, SqlDatabase } from './sql-database.ts';
 
 /** What one statement of `prune` deletes. */
 const PRUNED_ROWS_MAX = 5000;
 
+function insertFresh(db: Queries, rows: readonly UsageEventTable[]) {
+  return db
+    .insertInto('usage_event')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id');
+}
+
 /** Returns the ids that were not there yet: each is this call's to count. */
 export async function insertEvents(
   db: Queries,
   events: readonly UsageEvent[],
 ): Promise<ReadonlySet<string>> {
-  const fresh = new Set<string>();
-  for (const rows of chunked(events)) {
-    const inserted = await db
-      .insertInto('usage_event')
-      .values(rows.map(eventRow))
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning('id')
-      .execute();
-    for (const { id } of inserted) fresh.add(id);
-  }
-  return fresh;
+  const inserted = await insertRows(db, insertFresh, events.map(eventRow));
+  return new Set(inserted.map(({ id }) => id));
 }
 
 export function eventRow(event: UsageEvent): UsageEventTable {

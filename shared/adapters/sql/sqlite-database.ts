@@ -6,7 +6,12 @@
 // the disk is waited for beside the event loop, not in it: SQLite itself waits at checkpoints alone.
 
 import { realpathSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type StatementResultingChanges,
+  type StatementSync,
+} from 'node:sqlite';
 import {
   CompiledQuery,
   type Driver,
@@ -18,6 +23,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { createFileSync, type FileSync } from './file-sync.ts';
+import { isRowList } from './insert-rows.ts';
 import { migrate } from './migrations.ts';
 import { createPrivateFile } from './private-file.ts';
 import type { Schema } from './schema.ts';
@@ -135,34 +141,55 @@ function takingTurns(driver: Driver, turns: Turns, settled: () => Promise<void>)
   };
 }
 
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly reader: boolean;
+}
+
 /** Kysely expects better-sqlite3's shape; statements are kept, the longest unused is dropped first. */
 function asKyselyWants(db: DatabaseSync): SqliteDatabase {
-  const cache = new Map<string, StatementSync>();
+  const cache = new Map<string, Prepared>();
   let cachedChars = 0;
-  const prepared = (sql: string): StatementSync => {
+  const prepared = (sql: string): Prepared => {
     const known = cache.get(sql);
-    const statement = known ?? db.prepare(sql);
+    const entry = known ?? prepare(db, sql);
     if (known === undefined) cachedChars += sql.length;
     else cache.delete(sql);
-    cache.set(sql, statement);
+    cache.set(sql, entry);
     for (const oldest of cache.keys()) {
       if (cachedChars <= CACHED_SQL_CHARS_MAX) break;
       cache.delete(oldest);
       cachedChars -= oldest.length;
     }
-    return statement;
+    return entry;
   };
   return {
     close: () => db.close(),
     prepare(sql) {
-      const statement = prepared(sql);
-      const values = (given: readonly unknown[]) => given as readonly SQLInputValue[];
+      const { statement, reader } = prepared(sql);
       return {
-        reader: statement.columns().length > 0,
-        all: (given) => statement.all(...values(given)),
-        run: (given) => statement.run(...values(given)),
+        reader,
+        all: (given) =>
+          isRowList(given)
+            ? given.flatMap((row) => statement.all(...values(row)))
+            : statement.all(...values(given)),
+        run(given) {
+          if (!isRowList(given)) return statement.run(...values(given));
+          let last: StatementResultingChanges = { changes: 0, lastInsertRowid: 0 };
+          for (const row of given) last = statement.run(...values(row));
+          return last;
+        },
         iterate: (given) => statement.iterate(...values(given)),
       };
     },
   };
+}
+
+function prepare(db: DatabaseSync, sql: string): Prepared {
+  const statement = db.prepare(sql);
+  return { statement, reader: statement.columns().length > 0 };
+}
+
+function values(given: readonly unknown[]): readonly SQLInputValue[] {
+  return given as readonly SQLInputValue[];
 }

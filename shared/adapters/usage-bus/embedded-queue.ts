@@ -2,7 +2,8 @@
 // nothing: what it had in work is simply still due. One id waits once per topic.
 
 import { chunked } from '#shared/adapters/sql/chunks.ts';
-import type { BusDeadLetterTable } from '#shared/adapters/sql/schema.ts';
+import { insertRows } from '#shared/adapters/sql/insert-rows.ts';
+import type { BusDeadLetterTable, BusMessageTable } from '#shared/adapters/sql/schema.ts';
 import type { Queries } from '#shared/adapters/sql/sql-database.ts';
 import type { DeadLetter, Delivery, Message, Topic } from '#shared/ports/usage-bus.ts';
 
@@ -23,22 +24,22 @@ export async function insertMessages(
   published: readonly Published[],
   nowMs: number,
 ): Promise<void> {
-  for (const some of chunked(published)) {
-    await db
-      .insertInto('bus_message')
-      .values(
-        some.map(({ topic, message }) => ({
-          topic,
-          id: message.id,
-          data: message.data,
-          attributes: JSON.stringify(message.attributes),
-          attempts: 0,
-          due_at_ms: nowMs,
-        })),
-      )
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
+  const rows = published.map(({ topic, message }) => ({
+    topic,
+    id: message.id,
+    data: message.data,
+    attributes: JSON.stringify(message.attributes),
+    attempts: 0,
+    due_at_ms: nowMs,
+  }));
+  await insertRows(db, insertUnlessThere, rows);
+}
+
+function insertUnlessThere(db: Queries, rows: readonly BusMessageTable[]) {
+  return db
+    .insertInto('bus_message')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing());
 }
 
 /** Messages whose time has come, longest due first. */
@@ -50,7 +51,7 @@ export async function dueMessages(
 ): Promise<Delivery[]> {
   const rows = await db
     .selectFrom('bus_message')
-    .selectAll()
+    .select(['id', 'data', 'attributes', 'attempts'])
     .where('topic', '=', topic)
     .where('due_at_ms', '<=', nowMs)
     .orderBy('due_at_ms')

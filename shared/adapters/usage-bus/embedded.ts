@@ -3,7 +3,7 @@
 // process published. One process subscribes: claims are not shared between processes, so a second one
 // would get every message too.
 
-import { createGate } from '#shared/adapters/sql/gate.ts';
+import { createGate, type Gate } from '#shared/adapters/sql/gate.ts';
 import type { SqlDatabase } from '#shared/adapters/sql/sql-database.ts';
 import { openSqliteDatabase } from '#shared/adapters/sql/sqlite-database.ts';
 import type { Clock } from '#shared/domain/clock.ts';
@@ -49,7 +49,7 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Usag
   const wake = (topics: ReadonlySet<Topic>) => {
     for (const [subscription, topic] of subscriptions) if (topics.has(topic)) subscription.wake();
   };
-  const publish = createPublisher(database, clock, wake);
+  const publish = createPublisher({ database, clock, gate, onDurable: wake });
   const poll = setInterval(() => wake(new Set(subscriptions.values())), pollMs);
   poll.unref();
 
@@ -61,7 +61,15 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Usag
     if (options.database === undefined) await database[Symbol.asyncDispose]();
   };
   return {
-    publish: (topic, message) => gate.enter(() => publish(topic, message)),
+    // Not by the gate's `enter`: those that wait together are inside as one, their commit.
+    publish(topic, message) {
+      try {
+        gate.assertOpen();
+      } catch (caught) {
+        return Promise.reject(caught);
+      }
+      return publish(topic, message);
+    },
     subscribe(wanted) {
       gate.assertOpen();
       const subscription = startSubscription(wanted, {
@@ -93,12 +101,18 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Usag
   };
 }
 
-/** Collects what is published meanwhile; all of it is durable or all is rejected. */
-function createPublisher(
-  database: SqlDatabase,
-  clock: Clock,
-  onDurable: (topics: ReadonlySet<Topic>) => void,
-) {
+interface PublisherDeps {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly onDurable: (topics: ReadonlySet<Topic>) => void;
+}
+
+/**
+ * Collects what is published meanwhile; all of it is durable or all is rejected. There are many and they
+ * wait for milliseconds, so each is held as its row alone: one promise is for all.
+ */
+function createPublisher({ database, clock, gate, onDurable }: PublisherDeps) {
   let waiting: Published[] = [];
   let flushing: Promise<void> | null = null;
   const pace = createPace(COMMIT_EVERY_MS);
@@ -115,7 +129,7 @@ function createPublisher(
 
   return (topic: Topic, message: Message): Promise<void> => {
     waiting.push({ topic, message });
-    flushing ??= flush();
+    flushing ??= gate.enter(flush);
     return flushing;
   };
 }
