@@ -12,25 +12,25 @@ export interface Departure {
 }
 
 export function watchDeparture(res: ServerResponse): Departure {
-  let left: Leaving | null = null;
   let listener: ((why: Leaving) => void) | null = null;
   const leave = (why: Leaving): void => {
-    if (left !== null) return;
-    left = why;
+    if (departure.left !== null) return;
+    departure.left = why;
     listener?.(why);
+  };
+  // No getter for `left`: an object literal with one makes a hidden class of its own each time, and that
+  // keeps the whole request until all of the heap is collected.
+  const departure = {
+    left: null as Leaving | null,
+    listen(onLeave: (why: Leaving) => void): void {
+      listener = onLeave;
+      if (departure.left !== null) onLeave(departure.left);
+    },
+    cut: () => leave('cut'),
   };
   res.once('close', () => {
     if (!res.writableFinished) leave('client_gone');
     listener = null;
   });
-  return {
-    get left() {
-      return left;
-    },
-    listen(onLeave) {
-      listener = onLeave;
-      if (left !== null) onLeave(left);
-    },
-    cut: () => leave('cut'),
-  };
+  return departure;
 }
