@@ -10,7 +10,6 @@ import type { Signal } from '#shared/domain/settings-push.ts';
 import type { TelemetryIdentity } from '#shared/events/telemetry-event.ts';
 import type { OtlpEncoding, OtlpNode } from './otlp-encoding.ts';
 import { otlpJson } from './otlp-json.ts';
-import { otlpProtobuf } from './otlp-protobuf.ts';
 import { OTLP_SHAPES, type OtlpField, REQUEST_SHAPE } from './otlp-shape.ts';
 
 export interface TelemetryPayload {
@@ -39,7 +38,7 @@ export async function overwriteIdentity(
   identity: TelemetryIdentity,
   decodedBytesMax: number,
 ): Promise<Rewrite> {
-  const encoding = encodingOf(payload.contentType);
+  const encoding = await encodingOf(payload.contentType);
   if (encoding === null) return malformed('content type is neither OTLP protobuf nor OTLP JSON');
   const isGzip = payload.contentEncoding.trim().toLowerCase() === 'gzip';
   if (!isGzip && !['', 'identity'].includes(payload.contentEncoding.trim().toLowerCase())) {
@@ -57,10 +56,12 @@ function malformed(reason: string): Rewrite {
   return { outcome: 'malformed', reason };
 }
 
-function encodingOf(contentType: string): OtlpEncoding | null {
+/** Protobuf is loaded with the first message of it: it is 60 files, and telemetry is optional. */
+async function encodingOf(contentType: string): Promise<OtlpEncoding | null> {
   const mediaType = contentType.split(';')[0]?.trim().toLowerCase();
   if (mediaType === 'application/json') return otlpJson;
-  return mediaType === 'application/x-protobuf' || mediaType === '' ? otlpProtobuf : null;
+  if (mediaType !== 'application/x-protobuf' && mediaType !== '') return null;
+  return (await import('./otlp-protobuf.ts')).otlpProtobuf;
 }
 
 async function decompress(data: Uint8Array, maxOutputLength: number): Promise<Uint8Array | null> {
