@@ -14,6 +14,7 @@ import {
 } from 'node:sqlite';
 import {
   CompiledQuery,
+  type DatabaseConnection,
   type Driver,
   Kysely,
   SqliteAdapter,
@@ -27,6 +28,7 @@ import { isRowList } from './insert-rows.ts';
 import { migrate } from './migrations.ts';
 import { createPrivateFile } from './private-file.ts';
 import type { Schema } from './schema.ts';
+import { inSlices } from './slices.ts';
 import { type Classify, createSqlDatabase, type SqlDatabase, translated } from './sql-database.ts';
 import { leaveTurns, type Turns, turnsOf } from './turns.ts';
 
@@ -118,11 +120,13 @@ function kyselyOn(db: DatabaseSync, turns: Turns, wal: FileSync | null): Kysely<
 
 /** `settled` is waited for by whoever wrote, while the next one has its turn already. */
 function takingTurns(driver: Driver, turns: Turns, settled: () => Promise<void>): Driver {
+  let sliced: DatabaseConnection | null = null;
   return {
     init: () => driver.init(),
     async acquireConnection() {
       await turns.take();
-      return driver.acquireConnection();
+      sliced ??= inSlices(await driver.acquireConnection());
+      return sliced;
     },
     async releaseConnection(connection) {
       await driver.releaseConnection(connection);
