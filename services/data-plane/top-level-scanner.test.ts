@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { scanTopLevel } from './top-level-scanner.ts';
 
 const NASTY = [
@@ -33,6 +34,31 @@ describe('top-level scanner', () => {
         }
       }
     }
+  });
+
+  test('agrees with JSON.parse on long texts, wherever they are cut', () => {
+    const part = fc.constantFrom(
+      'a',
+      '\\',
+      '"',
+      '\n',
+      'é',
+      '}',
+      'plain text '.repeat(4),
+      '\\"',
+      '"\\',
+    );
+    const text = fc.array(part, { maxLength: 40 }).map((parts) => parts.join(''));
+    const value = fc.record({ tags: text, messages: fc.array(fc.record({ content: text })) });
+    fc.assert(
+      fc.property(value, fc.array(fc.nat(), { maxLength: 4 }), (all, cuts) => {
+        const bytes = bytesOf(JSON.stringify(all));
+        const ends = [...cuts.map((cut) => cut % bytes.length), bytes.length].sort((a, b) => a - b);
+        const pieces = ends.map((end, nth) => bytes.subarray(ends[nth - 1] ?? 0, end));
+        assert.deepEqual(valuesIn(pieces), { tags: all.tags });
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('names the very bytes of key and value', () => {
