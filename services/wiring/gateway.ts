@@ -69,7 +69,7 @@ async function open(
   const { config } = loaded;
   const reload: Reload = opened.use(
     await openReload(options, loaded, {
-      snapshotOf: (next) => createSnapshot(next, clock, log),
+      snapshotOf: (next) => createSnapshot(next, options),
       listenerOf: (snapshot) => build(snapshot),
     }),
   );

@@ -2,14 +2,14 @@
 
 import type { GatewayConfig } from '#shared/config/schema.ts';
 import { type Catalogue, createCatalogue } from '#shared/domain/catalogue.ts';
-import type { Clock } from '#shared/domain/clock.ts';
 import type { PolicyBook } from '#shared/domain/policy.ts';
 import { createPriceBook, type PriceBook } from '#shared/domain/pricing.ts';
-import type { Log } from '#shared/telemetry/log.ts';
 import type { MessagesSettings } from '../data-plane/messages-deps.ts';
 import type { Routing } from '../data-plane/plan.ts';
 import { createRouting } from '../data-plane/routing.ts';
 import type { Upstream } from '../data-plane/upstreams/upstream.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { hasDataPlane } from './plane.ts';
 import { policyBook } from './policy-book.ts';
 import { configuredModels, tierPlaces } from './slices.ts';
 import { openUpstreams } from './upstreams.ts';
@@ -26,8 +26,7 @@ export interface Snapshot {
 
 export async function createSnapshot(
   config: GatewayConfig,
-  clock: Clock,
-  log: Log,
+  { plane, clock, log }: Pick<GatewayOptions, 'plane' | 'clock' | 'log'>,
 ): Promise<Snapshot> {
   const catalogue = createCatalogue({
     models: configuredModels(config),
@@ -38,7 +37,8 @@ export async function createSnapshot(
     catalogue,
     policies: policyBook(config, catalogue, clock.now()),
     priceBook: createPriceBook(config.pricing),
-    upstreams: await openUpstreams(config, clock, log),
+    // Nobody else asks them, and a provider's library is large.
+    upstreams: hasDataPlane(plane) ? await openUpstreams(config, clock, log) : [],
     routing: createRouting({ ...config.routing, places: tierPlaces(config) }),
     settings: messagesSettings(config),
   };

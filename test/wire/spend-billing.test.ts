@@ -115,6 +115,7 @@ test('the configuration says which tag it is', async () => {
   });
   const result = loadConfig({ text }, { env: {} });
   assert.ok(result.ok, result.ok ? '' : result.faults.map((fault) => fault.message).join('\n'));
-  const { settings } = await createSnapshot(result.config, systemClock, createMemoryLog());
+  const options = { plane: 'all' as const, clock: systemClock, log: createMemoryLog() };
+  const { settings } = await createSnapshot(result.config, options);
   assert.equal(settings.billingGroupTag, 'proj');
 });
