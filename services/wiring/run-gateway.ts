@@ -4,6 +4,7 @@
 import { renderFaults } from '#shared/config/render-faults.ts';
 import { type Gateway, openGateway } from './gateway.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import { letHeapGrow } from './heap-growth.ts';
 import { stopSignal } from './stop-signal.ts';
 import { VERSION } from './version.ts';
 import { followPrimary } from './workers/follow-primary.ts';
@@ -27,6 +28,7 @@ export async function runGateway(
     return 1;
   }
   await using gateway = opened.gateway;
+  letHeapGrow();
   if (hasFile) process.on('SIGHUP', () => gateway.reload());
   const { listen } = gateway.config;
   log.info('listening', {
