@@ -10,7 +10,7 @@ export interface GatheredChunks {
 export function gatherChunks(onWhole: (whole: Buffer) => void): GatheredChunks {
   let parts: Buffer[] = [];
   const flush = (): void => {
-    const [first] = parts;
+    const first = parts[0];
     if (first === undefined) return;
     const whole = parts.length === 1 ? first : Buffer.concat(parts);
     parts = [];

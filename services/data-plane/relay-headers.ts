@@ -54,7 +54,8 @@ export function upstreamHeaders(
 ): HeaderList {
   const named = connectionNames(client.connection);
   const list: HeaderList = ['content-type', client['content-type'] ?? 'application/json'];
-  for (const [name, value] of Object.entries(client)) {
+  for (const name of Object.keys(client)) {
+    const value = client[name];
     if (value === undefined || name === 'anthropic-beta') continue;
     if (HOP_BY_HOP.has(name) || named.has(name) || !passes(name, format)) continue;
     list.push(name, Array.isArray(value) ? value.join(', ') : value);
@@ -86,7 +87,8 @@ export function addConfigured(
 export function clientHeaders(upstream: IncomingHttpHeaders): Record<string, string> {
   const passed: Record<string, string> = {};
   const named = connectionNames(upstream.connection);
-  for (const [name, value] of Object.entries(upstream)) {
+  for (const name of Object.keys(upstream)) {
+    const value = upstream[name];
     if (value === undefined || named.has(name)) continue;
     const isAnthropic = name.startsWith('anthropic-') && !name.startsWith('anthropic-ratelimit-');
     if (TO_CLIENT.has(name) || isAnthropic) {
