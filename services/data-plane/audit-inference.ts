@@ -1,5 +1,6 @@
 // The security event of every request that was put to an upstream: of a stream as soon as its headers
-// are there, so that a process that is killed leaves it; of everything else at the end.
+// are there, so that a process that is killed leaves it (but for the log's last 10 ms); of everything else
+// at the end.
 
 import type { SessionExchange } from '#shared/http/route.ts';
 import type { Log } from '#shared/telemetry/log.ts';
