@@ -46,7 +46,7 @@ const TOLD_EVERY_MS = 10_000;
 const RETRY_AFTER = { min: 1, max: 4 };
 
 export function openOverload(options: OverloadOptions): Overload {
-  const { limits, memoryPart = memoryPartHeld, sharers = 1 } = options;
+  const { limits, memoryPart = memoryPartOf(), sharers = 1 } = options;
   const { now = () => performance.now(), log } = options;
   let open = 0;
   let lateTicks = 0;
@@ -111,9 +111,10 @@ export function openOverload(options: OverloadOptions): Overload {
   };
 }
 
-/** In a container its limit counts, not the machine's memory. */
-function memoryPartHeld(): number {
+/** In a container its limit counts, not the machine's memory. Asked for once: it is read from files. */
+function memoryPartOf(): () => number {
   const limit = process.constrainedMemory();
   const all = totalmem();
-  return process.memoryUsage.rss() / (limit > 0 && limit < all ? limit : all);
+  const most = limit > 0 && limit < all ? limit : all;
+  return () => process.memoryUsage.rss() / most;
 }

@@ -56,6 +56,12 @@ export function openRedisClient(options: RedisClientOptions): RedisClient {
   });
   const { redis } = connection;
 
+  function heard<T>(answer: T): T {
+    if (lost === null) breaker = answered(breaker);
+    else find();
+    return answer;
+  }
+
   let gathered: (() => void)[] = [];
 
   /** What is asked in one turn of the event loop is one write: each is a system call, and wakes Redis. */
@@ -99,17 +105,16 @@ export function openRedisClient(options: RedisClientOptions): RedisClient {
         return Promise.reject(unavailable(`Redis at ${where} is not asked: ${reason}`));
       }
       return new Promise((resolve, reject) => {
+        const onFailure = (caught: unknown) => reject(failed(caught, turn, patienceMs));
         gather(() => {
-          const attempt = connection.attempt();
-          const work = attempt === null ? send(redis) : attempt.then(() => send(redis));
-          within(work, patienceMs, {
-            onAnswer(answer) {
-              if (lost === null) breaker = answered(breaker);
-              else find();
-              resolve(answer);
-            },
-            onFailure: (caught) => reject(failed(caught, turn, patienceMs)),
-          });
+          try {
+            const attempt = connection.attempt();
+            const work = attempt === null ? send(redis) : attempt.then(() => send(redis));
+            within(work, patienceMs, { onAnswer: (answer) => resolve(heard(answer)), onFailure });
+          } catch (caught) {
+            // Thrown where nobody waits, it would end the process.
+            onFailure(caught);
+          }
         });
       });
     },
