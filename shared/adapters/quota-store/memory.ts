@@ -2,7 +2,7 @@
 // journal, reservations and outbox that survive the process. Counters are not journalled: `pending`
 // is rebuilt from the outbox, `ledgered` by the control plane's recompute from the ledger.
 //
-// Cost: a Map lookup per account and limit, and one journal commit shared by all calls of a tick.
+// Cost: a Map lookup per account and limit, and one write of the journal shared by all calls of a turn.
 
 import type { Clock } from '#shared/domain/clock.ts';
 import type { OutboxEntry, Reservation } from '#shared/domain/quota.ts';
