@@ -58,7 +58,8 @@ async function measure({ quota, bus, ledger, admin }: LagParts): Promise<number[
   const handing: Promise<unknown>[] = [];
   for (let nth = 0; nth < WARM_UP + PER_SECOND * SECONDS; nth += 1) {
     const dueMs = startedMs + (nth * 1000) / PER_SECOND;
-    if (dueMs > performance.now()) await pause(dueMs - performance.now());
+    const earlyMs = dueMs - performance.now();
+    if (earlyMs > 0) await pause(earlyMs);
     const id = randomUUIDv7();
     const sub = `person-${nth % PEOPLE}`;
     const event = encodeUsageEvent(usageEvent({ id, sub, timeMs: systemClock.now() }));
